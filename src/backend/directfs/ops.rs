@@ -1,0 +1,257 @@
+//! The operations of a host directory: what is held is found in the nodes, what is done is `hostfs`.
+
+use super::node::{DirectNode, HeldDir, Reach};
+use super::{DirectFs, DirectHandle};
+use crate::abi::{
+    Call, Errno, Error, FileType, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs,
+};
+use crate::backend::{Backend, Capabilities, Created, DirentSink, Found, Location, NodeKind, Object, Step, WalkEnd};
+use crate::hostfs::walk::Crossed;
+use crate::hostfs::{
+    create, dirents, lineage, link, lock, mkdir, mknod, open, remove, rename, set_stat, stat, statfs, symlink, sync,
+    walk,
+};
+use rustix::fd::AsFd;
+use std::sync::Arc;
+
+impl Backend for DirectFs {
+    type Node = DirectNode;
+    type Handle = DirectHandle;
+
+    fn name(&self) -> &'static str {
+        "directfs"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { may_block: self.blocking, read_only: false, stale_handles: self.stale_handles }
+    }
+
+    fn root(&self, call: &Call) -> Result<Found<DirectNode>> {
+        self.enter(call)?;
+        let stat = match &self.file {
+            None => stat::stat_fd(self.root_fd())?,
+            Some(file) => stat::stat_at(self.root_fd(), file.as_name())?,
+        };
+        // A single file may have been replaced by another one, but by nothing that is no file.
+        if (stat.file_type == FileType::Directory) != self.file.is_none() || stat.file_type == FileType::Symlink {
+            return Err(Errno::Stale.into());
+        }
+        Ok(Found { node: DirectNode::root(stat.file_type), stat })
+    }
+
+    fn lineage(&self) -> Vec<InodeKey> {
+        let above = lineage::lineage(&self.budget, self.root_fd());
+        self.file.iter().map(|_| self.root_key).chain(above).collect()
+    }
+
+    fn lookup(&self, call: &Call, dir: &DirectNode, name: Name<'_>) -> Result<Found<DirectNode>> {
+        self.enter(call)?;
+        let held = self.held_dir(dir)?;
+        stat::stat_at(held.fd(), name).map(|stat| self.found(stat))
+    }
+
+    fn walk_many(
+        &self,
+        call: &Call,
+        dir: &DirectNode,
+        names: &[Name<'_>],
+        out: &mut Vec<Found<DirectNode>>,
+    ) -> Result<WalkEnd> {
+        self.enter(call)?;
+        let Some((last, crossed)) = names.split_last() else { return Ok(WalkEnd::Complete) };
+        // Kept here as well, so that a budget smaller than the path cannot take a step away before the next one.
+        let mut at = self.held_dir(dir)?;
+        for name in crossed {
+            match walk::cross(&self.budget, at.fd(), *name) {
+                Ok(Crossed::Directory(held, stat)) => {
+                    out.push(self.found_held(Arc::clone(&held), stat));
+                    at = HeldDir::Budgeted(held);
+                }
+                Ok(Crossed::Other(stat)) => {
+                    out.push(self.found(stat));
+                    return Ok(WalkEnd::NotDirectory);
+                }
+                Err(Error::Errno(Errno::Noent)) => return Ok(WalkEnd::Missing),
+                Err(error) => return Err(error),
+            }
+        }
+        match stat::stat_at(at.fd(), *last) {
+            Ok(stat) => out.push(self.found(stat)),
+            Err(Error::Errno(Errno::Noent)) => return Ok(WalkEnd::Missing),
+            Err(error) => return Err(error),
+        }
+        Ok(WalkEnd::Complete)
+    }
+
+    fn revalidate_many(&self, call: &Call, steps: &[Step<'_, DirectNode>], out: &mut Vec<Stat>) -> Result<()> {
+        self.enter(call)?;
+        for step in steps {
+            let held = self.held_dir(step.dir)?;
+            let stat = stat::stat_at(held.fd(), step.name)?;
+            out.push(stat);
+            if stat.key != step.key {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn stat(&self, call: &Call, object: Object<'_, DirectNode>) -> Result<Stat> {
+        self.enter(call)?;
+        match self.reach(&object)? {
+            Reach::Held(dir) => stat::expect(stat::stat_fd(dir.fd())?, object.key),
+            Reach::Named(at) => stat::stat_at_as(at.dir(), at.name(), object.key),
+        }
+    }
+
+    fn set_stat(&self, call: &Call, object: Object<'_, DirectNode>, set: &SetStat) -> Result<SetStatReport> {
+        self.enter(call)?;
+        match self.reach(&object)? {
+            Reach::Held(dir) => Ok(set_stat::set_stat_dir(&self.budget, dir.fd(), set)),
+            Reach::Named(at) => {
+                let is = (object.key, object.file_type);
+                set_stat::set_stat_named(&self.budget, at.dir(), at.name(), is, set)
+            }
+        }
+    }
+
+    fn open(&self, call: &Call, object: Object<'_, DirectNode>, flags: OpenFlags) -> Result<Arc<DirectHandle>> {
+        self.enter(call)?;
+        if object.file_type == FileType::Directory {
+            return Err(Errno::Isdir.into());
+        }
+        let at = self.named(&object)?;
+        let is = (object.key, object.file_type);
+        let fd = open::open_file(&self.budget, at.dir(), at.name(), is, flags)?;
+        Ok(Arc::new(DirectHandle::new(fd, self.blocking)))
+    }
+
+    fn create(
+        &self,
+        call: &Call,
+        dir: &DirectNode,
+        name: Name<'_>,
+        flags: OpenFlags,
+        mode: Mode,
+    ) -> Result<Created<DirectNode, DirectHandle>> {
+        self.enter(call)?;
+        let held = self.held_dir(dir)?;
+        let (fd, stat) = create::create(&self.budget, held.fd(), name, flags, mode)?;
+        Ok(Created { found: self.found(stat), handle: Arc::new(DirectHandle::new(fd, self.blocking)) })
+    }
+
+    fn mkdir(&self, call: &Call, dir: &DirectNode, name: Name<'_>, mode: Mode) -> Result<Found<DirectNode>> {
+        self.enter(call)?;
+        let held = self.held_dir(dir)?;
+        mkdir::mkdir(held.fd(), name, mode).map(|stat| self.found(stat))
+    }
+
+    fn mknod(
+        &self,
+        call: &Call,
+        dir: &DirectNode,
+        name: Name<'_>,
+        kind: NodeKind,
+        mode: Mode,
+    ) -> Result<Found<DirectNode>> {
+        self.enter(call)?;
+        let file_type = match kind {
+            NodeKind::Fifo => FileType::Fifo,
+            NodeKind::Socket => FileType::Socket,
+            NodeKind::Regular => FileType::Regular,
+        };
+        let held = self.held_dir(dir)?;
+        mknod::mknod(held.fd(), name, file_type, mode).map(|stat| self.found(stat))
+    }
+
+    fn symlink(&self, call: &Call, dir: &DirectNode, name: Name<'_>, target: &[u8]) -> Result<Found<DirectNode>> {
+        self.enter(call)?;
+        let held = self.held_dir(dir)?;
+        symlink::symlink(held.fd(), name, target).map(|stat| self.found(stat))
+    }
+
+    fn link(&self, call: &Call, object: Object<'_, DirectNode>, dir: &DirectNode, name: Name<'_>) -> Result<Stat> {
+        self.enter(call)?;
+        if object.file_type == FileType::Directory {
+            return Err(Errno::Perm.into());
+        }
+        let held = self.held_dir(dir)?;
+        let old = self.named(&object)?;
+        link::link((old.dir(), old.name(), object.key), held.fd(), name)
+    }
+
+    fn unlink(&self, call: &Call, dir: &DirectNode, name: Name<'_>) -> Result<()> {
+        self.enter(call)?;
+        remove::unlink(self.held_dir(dir)?.fd(), name)
+    }
+
+    fn rmdir(&self, call: &Call, dir: &DirectNode, name: Name<'_>) -> Result<()> {
+        self.enter(call)?;
+        remove::rmdir(self.held_dir(dir)?.fd(), name)
+    }
+
+    fn rename(&self, call: &Call, from: Location<'_, DirectNode>, to: Location<'_, DirectNode>) -> Result<()> {
+        self.enter(call)?;
+        let (from, to) = (self.held_name(from)?, self.held_name(to)?);
+        rename::rename((from.dir(), from.name()), (to.dir(), to.name()))
+    }
+
+    fn readlink(&self, call: &Call, object: Object<'_, DirectNode>) -> Result<Vec<u8>> {
+        self.enter(call)?;
+        if object.file_type != FileType::Symlink {
+            return Err(Errno::Inval.into());
+        }
+        let at = self.named(&object)?;
+        symlink::readlink(&self.budget, at.dir(), at.name(), (object.key, object.file_type))
+    }
+
+    fn read_dir(&self, call: &Call, dir: &DirectNode, cookie: u64, sink: &mut DirentSink<'_>) -> Result<bool> {
+        self.enter(call)?;
+        dirents::read_dir(&self.budget, self.held_dir(dir)?.fd(), cookie, sink)
+    }
+
+    fn statfs(&self, call: &Call) -> Result<StatFs> {
+        self.enter(call)?;
+        statfs::statfs(self.root_fd())
+    }
+
+    fn sync_dir(&self, call: &Call, dir: &DirectNode) -> Result<()> {
+        self.enter(call)?;
+        let held = self.held_dir(dir)?;
+        sync::sync(walk::readable(&self.budget, held.fd())?.as_fd(), false)
+    }
+
+    fn restore(&self, call: &Call, node: &DirectNode, at: Location<'_, DirectNode>, key: InodeKey) -> Result<()> {
+        self.enter(call)?;
+        let Some(slot) = node.unbound_slot() else { return Ok(()) };
+        let held = self.held_dir(at.dir)?;
+        slot.bind(walk::open_dir_as(&self.budget, held.fd(), at.name, key)?);
+        Ok(())
+    }
+
+    fn pin(&self, node: &DirectNode, pinned: bool) {
+        node.pin(pinned);
+    }
+
+    fn relieve(&self, want: usize) -> usize {
+        self.budget.relieve(want)
+    }
+
+    fn lock_tree(&self) -> Result<()> {
+        let mut lock = self.lock.lock();
+        if lock.is_some() {
+            return Ok(());
+        }
+        let fd = match &self.file {
+            None => walk::readable(&self.budget, self.root_fd())?,
+            Some(file) => {
+                let stat = stat::stat_at(self.root_fd(), file.as_name())?;
+                let is = (stat.key, stat.file_type);
+                open::open_file(&self.budget, self.root_fd(), file.as_name(), is, OpenFlags::READ)?
+            }
+        };
+        lock::lock_exclusive(fd.as_fd())?;
+        *lock = Some(fd);
+        Ok(())
+    }
+}

@@ -1,0 +1,209 @@
+//! What a test asked for, and what it saw.
+
+use super::Op;
+use super::gate::{Bar, Gate};
+use crate::abi::{Call, Errno, Error, Result};
+use parking_lot::Mutex;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+/// When a failing call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Before it did anything.
+    Before,
+    /// After it did all of it: a reply that was lost.
+    After,
+}
+
+/// The controller of a [`super::Faulty`] backend. Every method may be called at any time, from any thread.
+pub struct FaultPlan {
+    state: Mutex<State>,
+    counts: Vec<AtomicU64>,
+    would_wait: AtomicBool,
+    /// Most bytes that one transfer moves.
+    transfer_max: AtomicUsize,
+}
+
+#[derive(Default)]
+struct State {
+    faults: Vec<Fault>,
+    gates: Vec<(Option<Op>, Arc<Bar>)>,
+    observer: Option<Observer>,
+}
+
+type Observer = Arc<dyn Fn(Op) + Send + Sync>;
+
+struct Fault {
+    /// `None` is every call.
+    op: Option<Op>,
+    /// Calls that go well before the fault strikes.
+    spared: u64,
+    for_ever: bool,
+    moment: Moment,
+    errno: Errno,
+}
+
+impl FaultPlan {
+    /// A plan that changes nothing.
+    #[must_use]
+    pub fn new() -> FaultPlan {
+        FaultPlan {
+            state: Mutex::default(),
+            counts: Op::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
+            would_wait: AtomicBool::new(false),
+            transfer_max: AtomicUsize::new(usize::MAX),
+        }
+    }
+
+    /// Fails the `nth` call from now on (the next one is 1) of `op`, or of any method with `None`, once.
+    pub fn fail(&self, op: impl Into<Option<Op>>, nth: u64, errno: Errno) {
+        self.fault(op.into(), nth, false, Moment::Before, errno);
+    }
+
+    /// As [`FaultPlan::fail`], and every call after it.
+    pub fn fail_from(&self, op: impl Into<Option<Op>>, nth: u64, errno: Errno) {
+        self.fault(op.into(), nth, true, Moment::Before, errno);
+    }
+
+    /// As [`FaultPlan::fail`], but the call does its work first and only its answer is lost.
+    pub fn lose(&self, op: impl Into<Option<Op>>, nth: u64, errno: Errno) {
+        self.fault(op.into(), nth, false, Moment::After, errno);
+    }
+
+    /// Ends all faults.
+    pub fn heal(&self) {
+        self.state.lock().faults.clear();
+    }
+
+    /// Holds calls of `op`, or of any method with `None`, until the gate opens. A call that may not wait answers
+    /// [`Error::WouldWait`] at a closed gate, one with a deadline ends at it, and a cancelled one ends.
+    pub fn hold(&self, op: impl Into<Option<Op>>) -> Gate {
+        let (gate, bar) = Gate::closed();
+        let mut state = self.state.lock();
+        // A gate never closes again.
+        state.gates.retain(|(_, bar)| bar.is_closed());
+        state.gates.push((op.into(), bar));
+        gate
+    }
+
+    /// Makes the backend one that may block: every call that may not wait answers [`Error::WouldWait`]. The backend's
+    /// capabilities say so from then on; a cache may have asked for them before.
+    pub fn set_would_wait(&self, would_wait: bool) {
+        self.would_wait.store(would_wait, Ordering::Relaxed);
+    }
+
+    /// Cuts every read, write and append to at most `bytes`; `None` ends that.
+    pub fn set_short_transfers(&self, bytes: Option<usize>) {
+        self.transfer_max.store(bytes.unwrap_or(usize::MAX), Ordering::Relaxed);
+    }
+
+    /// Has `observer` called with every call, before it is passed on; `None` ends that. It is called with no lock held.
+    pub fn set_observer(&self, observer: Option<Arc<dyn Fn(Op) + Send + Sync>>) {
+        self.state.lock().observer = observer;
+    }
+
+    /// How often `op` was called, failed calls included.
+    #[must_use]
+    pub fn calls(&self, op: Op) -> u64 {
+        self.counts.get(op as usize).map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+
+    /// How often any method was called.
+    #[must_use]
+    pub fn calls_total(&self) -> u64 {
+        self.counts.iter().map(|count| count.load(Ordering::Relaxed)).fold(0, u64::saturating_add)
+    }
+
+    /// Sets all counts to 0.
+    pub fn reset_calls(&self) {
+        for count in &self.counts {
+            count.store(0, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn would_wait(&self) -> bool {
+        self.would_wait.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn transfer_max(&self) -> usize {
+        self.transfer_max.load(Ordering::Relaxed)
+    }
+
+    fn fault(&self, op: Option<Op>, nth: u64, for_ever: bool, moment: Moment, errno: Errno) {
+        let fault = Fault { op, spared: nth.saturating_sub(1), for_ever, moment, errno };
+        self.state.lock().faults.push(fault);
+    }
+
+    /// Counts a call that cannot fail.
+    pub(super) fn count(&self, op: Op) {
+        if let Some(count) = self.counts.get(op as usize) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        let observer = self.state.lock().observer.clone();
+        if let Some(observer) = observer {
+            observer(op);
+        }
+    }
+
+    /// Makes a call as the plan says. One that would wait is none of the calls that faults count.
+    pub(super) fn call<T>(&self, op: Op, call: &Call, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.count(op);
+        if self.would_wait() && !call.may_wait {
+            return Err(Error::WouldWait);
+        }
+        let fault = self.strike(op);
+        let gates: Vec<_> = {
+            let state = self.state.lock();
+            let meant = state.gates.iter().filter(|(gated, _)| gated.is_none_or(|gated| gated == op));
+            meant.map(|(_, bar)| Arc::clone(bar)).collect()
+        };
+        for bar in gates {
+            bar.pass(call)?;
+        }
+        match fault {
+            None => work(),
+            Some((Moment::Before, errno)) => Err(errno.into()),
+            Some((Moment::After, errno)) => work().and(Err(errno.into())),
+        }
+    }
+
+    /// Counts the call down in every fault that means it; the first that strikes is its fate.
+    fn strike(&self, op: Op) -> Option<(Moment, Errno)> {
+        let mut fate = None;
+        self.state.lock().faults.retain_mut(|fault| {
+            if fault.op.is_some_and(|meant| meant != op) {
+                return true;
+            }
+            if fault.spared > 0 {
+                fault.spared -= 1;
+                return true;
+            }
+            fate.get_or_insert((fault.moment, fault.errno));
+            fault.for_ever
+        });
+        fate
+    }
+}
+
+impl Default for FaultPlan {
+    fn default() -> Self {
+        FaultPlan::new()
+    }
+}
+
+impl fmt::Debug for FaultPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (faults, gates) = {
+            let state = self.state.lock();
+            (state.faults.len(), state.gates.len())
+        };
+        f.debug_struct("FaultPlan")
+            .field("faults", &faults)
+            .field("gates", &gates)
+            .field("would_wait", &self.would_wait())
+            .field("calls", &self.calls_total())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,413 @@
+//! Ways to reach files: the trait that each implements, and the ones that come with the crate.
+//!
+//! A [`Backend`] gets validated names, one or a list, relative to a directory node that it handed out before. It never
+//! sees a path, never follows a symbolic link, and holds no cache of attributes or names: those are the cache's above.
+//! Implement it to serve storage of your own; `examples/custom_backend.rs` serves a tar archive.
+//!
+//! # Rules for implementers
+//!
+//! - Each operation takes a [`Call`]. One whose `may_wait` is false answers [`Error::WouldWait`] before it changed
+//!   anything, if it would have to wait for more than a local disk. A backend that is always local ignores the field.
+//! - Operations are independent of each other and may run on many threads at once. The cache serialises changes of one
+//!   directory among its own callers; it cannot serialise other users of the storage.
+//! - A node is an identity, not a descriptor: it may give back what it holds under pressure and answer
+//!   [`Error::Unbound`] until [`Backend::restore`] binds it anew.
+//! - Dropping a node or handle does no I/O that can block; what must be told to a peer waits for
+//!   [`Backend::release`] and [`Backend::release_handles`].
+//! - Errors are the errno that Linux's own call would give.
+
+mod erased;
+
+pub mod directfs;
+mod empty;
+#[cfg(any(test, feature = "testing"))]
+pub mod faulty;
+pub mod memory;
+
+pub(crate) use empty::EmptyFs;
+pub(crate) use erased::{ErasedBackend, ErasedHandle, ErasedNode, ErasedObject, ErasedStep};
+pub use erased::{IntoBackend, SharedBackend};
+
+use crate::abi::{
+    Call, Dirent, Errno, Error, FileType, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs,
+};
+use std::io::{IoSlice, IoSliceMut};
+use std::sync::Arc;
+
+/// What a backend does natively; the cache uses the default bodies for the rest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Whether calls wait for a peer: such calls are made off the executor by front ends that must not block.
+    pub may_block: bool,
+    /// Whether the storage itself refuses changes.
+    pub read_only: bool,
+    /// Whether a handle opened before another client changed the file may read the old one (overlayfs before copy-up):
+    /// handles are then not shared between opens where others may write.
+    pub stale_handles: bool,
+}
+
+/// An object found by name, with its attributes.
+#[derive(Debug)]
+pub struct Found<N> {
+    /// The node for later calls.
+    pub node: N,
+    /// Attributes at that moment.
+    pub stat: Stat,
+}
+
+/// A name in a directory: how an object is reached by backends that hold no descriptor of it.
+#[derive(Debug)]
+pub struct Location<'a, N> {
+    /// The directory.
+    pub dir: &'a N,
+    /// The name in it.
+    pub name: Name<'a>,
+}
+
+/// An object that an operation is about. A backend uses its node, its location, or both; whichever it uses, what it
+/// reaches must have this key, else the answer is `ESTALE`.
+#[derive(Debug)]
+pub struct Object<'a, N> {
+    /// Its node.
+    pub node: &'a N,
+    /// Where it is; `None` for the root and for objects whose name is gone.
+    pub location: Option<Location<'a, N>>,
+    /// Its identity.
+    pub key: InodeKey,
+    /// Its type.
+    pub file_type: FileType,
+}
+
+/// One component of a cached path that is to be checked.
+#[derive(Debug)]
+pub struct Step<'a, N> {
+    /// The directory.
+    pub dir: &'a N,
+    /// The name in it.
+    pub name: Name<'a>,
+    /// The object that the cache knows under this name.
+    pub key: InodeKey,
+}
+
+// Derived, these would ask that nodes can be copied; only references to them are.
+macro_rules! copy_by_reference {
+    ($($name:ident)*) => {$(
+        impl<N> Copy for $name<'_, N> {}
+        impl<N> Clone for $name<'_, N> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+    )*};
+}
+
+copy_by_reference! { Location Object Step }
+
+/// How a walk over several names ended; the components before the end are in the caller's list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WalkEnd {
+    /// Every name was found.
+    Complete,
+    /// The last object found is no directory, and names are left.
+    NotDirectory,
+    /// The next name does not exist.
+    Missing,
+}
+
+/// An object made by [`Backend::create`].
+#[derive(Debug)]
+pub struct Created<N, H> {
+    /// The new file.
+    pub found: Found<N>,
+    /// A handle with the access that was asked for.
+    pub handle: Arc<H>,
+}
+
+/// What [`Backend::mknod`] makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeKind {
+    /// A named pipe.
+    Fifo,
+    /// An unbound unix socket.
+    Socket,
+    /// An empty regular file.
+    Regular,
+}
+
+/// Receives directory entries; false ends the listing before the entry that was refused.
+pub type DirentSink<'s> = dyn FnMut(Dirent<'_>) -> bool + 's;
+
+/// A way to reach files. See the [module](self) for the rules.
+///
+/// Associated types keep an implementation type-safe (a rename gets two nodes of its own kind); the cache uses it
+/// through one erased form. Operations that a storage lacks keep their default body, which answers `EOPNOTSUPP`; those
+/// that a read-only storage refuses answer `EROFS`.
+pub trait Backend: Send + Sync + 'static {
+    /// An object of this backend: whatever it needs to find it again.
+    type Node: Send + Sync + 'static;
+    /// An open file of this backend.
+    type Handle: Handle;
+
+    /// A short name for logs and statistics, such as `directfs`.
+    fn name(&self) -> &'static str;
+
+    /// What this backend does natively.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    /// The identities of the root and of every directory above it in the storage that it is part of, the root first:
+    /// what tells that one mount's source is inside another's. Empty where there is no such storage.
+    fn lineage(&self) -> Vec<InodeKey> {
+        Vec::new()
+    }
+
+    /// The object that a mount shows at its mount point; mostly a directory, but a single file can be mounted.
+    fn root(&self, call: &Call) -> Result<Found<Self::Node>>;
+
+    /// Finds `name` in `dir`. `ENOENT` when there is none, `ENOTDIR` when `dir` is no directory.
+    fn lookup(&self, call: &Call, dir: &Self::Node, name: Name<'_>) -> Result<Found<Self::Node>>;
+
+    /// Finds `names`, each in the one before it, starting in `dir`, and appends what it found to `out`. Symbolic links
+    /// are not followed: one that is not last ends the walk as [`WalkEnd::NotDirectory`]. An error leaves in `out` what
+    /// was found before it.
+    fn walk_many(
+        &self,
+        call: &Call,
+        dir: &Self::Node,
+        names: &[Name<'_>],
+        out: &mut Vec<Found<Self::Node>>,
+    ) -> Result<WalkEnd> {
+        let start = out.len();
+        for name in names {
+            let parent = match out.get(start..).and_then(<[_]>::last) {
+                None => dir,
+                Some(found) if found.stat.file_type == FileType::Directory => &found.node,
+                Some(_) => return Ok(WalkEnd::NotDirectory),
+            };
+            match self.lookup(call, parent, *name) {
+                Ok(found) => out.push(found),
+                Err(Error::Errno(Errno::Noent)) => return Ok(WalkEnd::Missing),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(WalkEnd::Complete)
+    }
+
+    /// Checks a cached path: appends the present attributes of each step's name to `out`, and stops behind the first
+    /// whose key is not the expected one. `ENOENT` (or another error) speaks of the step at `out.len()`.
+    fn revalidate_many(&self, call: &Call, steps: &[Step<'_, Self::Node>], out: &mut Vec<Stat>) -> Result<()> {
+        for step in steps {
+            let found = self.lookup(call, step.dir, step.name)?;
+            let changed = found.stat.key != step.key;
+            self.release(call, vec![found.node]);
+            out.push(found.stat);
+            if changed {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Present attributes.
+    fn stat(&self, call: &Call, object: Object<'_, Self::Node>) -> Result<Stat>;
+
+    /// Changes attributes; says which could not be changed. A size is only set through [`Handle::set_stat`].
+    fn set_stat(&self, call: &Call, object: Object<'_, Self::Node>, set: &SetStat) -> Result<SetStatReport> {
+        let _ = (call, object, set);
+        Err(Errno::Rofs.into())
+    }
+
+    /// Opens a file that is no directory and no symbolic link. The key of what was opened is compared with the
+    /// object's before anything is done with it.
+    fn open(&self, call: &Call, object: Object<'_, Self::Node>, flags: OpenFlags) -> Result<Arc<Self::Handle>>;
+
+    /// Makes a regular file and opens it. `EEXIST` when the name is taken, also by a dangling symbolic link. When a
+    /// step after the making fails, the file is removed again.
+    fn create(
+        &self,
+        call: &Call,
+        dir: &Self::Node,
+        name: Name<'_>,
+        flags: OpenFlags,
+        mode: Mode,
+    ) -> Result<Created<Self::Node, Self::Handle>> {
+        let _ = (call, dir, name, flags, mode);
+        Err(Errno::Rofs.into())
+    }
+
+    /// Makes a directory.
+    fn mkdir(&self, call: &Call, dir: &Self::Node, name: Name<'_>, mode: Mode) -> Result<Found<Self::Node>> {
+        let _ = (call, dir, name, mode);
+        Err(Errno::Rofs.into())
+    }
+
+    /// Makes a pipe, a socket or an empty file.
+    fn mknod(
+        &self,
+        call: &Call,
+        dir: &Self::Node,
+        name: Name<'_>,
+        kind: NodeKind,
+        mode: Mode,
+    ) -> Result<Found<Self::Node>> {
+        let _ = (call, dir, name, kind, mode);
+        Err(Errno::Rofs.into())
+    }
+
+    /// Makes a symbolic link with the contents `target`, which are not looked at.
+    fn symlink(&self, call: &Call, dir: &Self::Node, name: Name<'_>, target: &[u8]) -> Result<Found<Self::Node>> {
+        let _ = (call, dir, name, target);
+        Err(Errno::Rofs.into())
+    }
+
+    /// Makes `name` in `dir` a further name of `object` (of a symbolic link itself, not of its target), and answers the
+    /// object's attributes afterwards.
+    fn link(&self, call: &Call, object: Object<'_, Self::Node>, dir: &Self::Node, name: Name<'_>) -> Result<Stat> {
+        let _ = (call, object, dir, name);
+        Err(Errno::Rofs.into())
+    }
+
+    /// Removes a name that is no directory. `EISDIR` for a directory.
+    fn unlink(&self, call: &Call, dir: &Self::Node, name: Name<'_>) -> Result<()> {
+        let _ = (call, dir, name);
+        Err(Errno::Rofs.into())
+    }
+
+    /// Removes an empty directory. `ENOTDIR` for anything else, `ENOTEMPTY` when it is not empty.
+    fn rmdir(&self, call: &Call, dir: &Self::Node, name: Name<'_>) -> Result<()> {
+        let _ = (call, dir, name);
+        Err(Errno::Rofs.into())
+    }
+
+    /// Moves `from` to `to`, replacing what is there as rename(2) does.
+    fn rename(&self, call: &Call, from: Location<'_, Self::Node>, to: Location<'_, Self::Node>) -> Result<()> {
+        let _ = (call, from, to);
+        Err(Errno::Rofs.into())
+    }
+
+    /// The contents of a symbolic link.
+    fn readlink(&self, call: &Call, object: Object<'_, Self::Node>) -> Result<Vec<u8>>;
+
+    /// Lists `dir` from behind `cookie` (0: from the start) until the end or until `sink` refuses an entry; true at the
+    /// end. Cookies stay usable while entries come and go. `.` and `..` are left out.
+    fn read_dir(&self, call: &Call, dir: &Self::Node, cookie: u64, sink: &mut DirentSink<'_>) -> Result<bool>;
+
+    /// Figures of the filesystem that holds the root.
+    fn statfs(&self, call: &Call) -> Result<StatFs> {
+        let _ = call;
+        Err(Errno::Opnotsupp.into())
+    }
+
+    /// The value of an extended attribute.
+    fn get_xattr(&self, call: &Call, object: Object<'_, Self::Node>, name: &[u8]) -> Result<Vec<u8>> {
+        let _ = (call, object, name);
+        Err(Errno::Opnotsupp.into())
+    }
+
+    /// Makes everything that was written through `handles` reach the disk; one result each.
+    fn sync_many(&self, call: &Call, handles: &[Arc<Self::Handle>]) -> Vec<Result<()>> {
+        handles.iter().map(|handle| handle.sync(call, false)).collect()
+    }
+
+    /// Makes a directory's entries reach the disk (fsync(2) of a directory).
+    fn sync_dir(&self, call: &Call, dir: &Self::Node) -> Result<()> {
+        let _ = (call, dir);
+        Ok(())
+    }
+
+    /// Binds `node` to the object that is now at `at`, after an operation answered [`Error::Unbound`]. `ESTALE` when
+    /// that is not the object with `key`. A node that is bound already is left as it is, so a cache that cannot tell
+    /// which of an operation's nodes was meant restores each, from the root down; pinned before, they stay bound until
+    /// the operation is repeated.
+    fn restore(&self, call: &Call, node: &Self::Node, at: Location<'_, Self::Node>, key: InodeKey) -> Result<()> {
+        let _ = (call, node, at, key);
+        Ok(())
+    }
+
+    /// Says whether `node` must keep what it holds (a guest has it open, it is a mount point). Calls are counted by the
+    /// cache: true and false alternate.
+    fn pin(&self, node: &Self::Node, pinned: bool) {
+        let _ = (node, pinned);
+    }
+
+    /// Gives back descriptors under pressure (`EMFILE`), as many as `want` if it can; how many it gave.
+    fn relieve(&self, want: usize) -> usize {
+        let _ = want;
+        0
+    }
+
+    /// Takes an exclusive advisory lock of the whole tree, held until the backend is dropped, for policies that own it.
+    /// `EBUSY` when another process holds it.
+    fn lock_tree(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Lets go of nodes that the cache dropped.
+    fn release(&self, call: &Call, nodes: Vec<Self::Node>) {
+        let _ = call;
+        drop(nodes);
+    }
+
+    /// Lets go of handles that the cache dropped. Their last shared use may still be going on.
+    fn release_handles(&self, call: &Call, handles: Vec<Arc<Self::Handle>>) {
+        let _ = call;
+        drop(handles);
+    }
+}
+
+/// An open file of a backend.
+///
+/// Positions are explicit; a handle has none. Short transfers are allowed as in preadv(2) and pwritev(2): 0 bytes read
+/// is the end of the file.
+pub trait Handle: std::any::Any + Send + Sync {
+    /// Reads at `offset` into `bufs`, in order.
+    fn read_at(&self, call: &Call, bufs: &mut [IoSliceMut<'_>], offset: u64) -> Result<usize>;
+
+    /// Writes `bufs` at `offset`.
+    fn write_at(&self, call: &Call, bufs: &[IoSlice<'_>], offset: u64) -> Result<usize>;
+
+    /// Writes `bufs` at the end, atomically against every other appender (`RWF_APPEND`), and answers the bytes written
+    /// and the end behind them.
+    fn append(&self, call: &Call, bufs: &[IoSlice<'_>]) -> Result<(usize, u64)>;
+
+    /// Present attributes.
+    fn stat(&self, call: &Call) -> Result<Stat>;
+
+    /// Changes attributes; says which could not be changed.
+    fn set_stat(&self, call: &Call, set: &SetStat) -> Result<SetStatReport>;
+
+    /// Makes what was written reach the disk; with `data_only` as fdatasync(2).
+    fn sync(&self, call: &Call, data_only: bool) -> Result<()>;
+
+    /// Makes sure that `len` bytes at `offset` can be written without `ENOSPC`, growing the file
+    /// (posix_fallocate(3)).
+    fn allocate(&self, call: &Call, offset: u64, len: u64) -> Result<()> {
+        let _ = (call, offset, len);
+        Err(Errno::Opnotsupp.into())
+    }
+
+    /// Announces how a range will be read (posix_fadvise(2)). A hint: doing nothing is right.
+    fn advise(&self, call: &Call, offset: u64, len: u64, advice: Advice) -> Result<()> {
+        let _ = (call, offset, len, advice);
+        Ok(())
+    }
+}
+
+/// How a range of a file will be used (posix_fadvise(2)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advice {
+    /// Nothing special.
+    Normal,
+    /// In order.
+    Sequential,
+    /// In no order.
+    Random,
+    /// Soon.
+    WillNeed,
+    /// Not soon.
+    DontNeed,
+    /// Once.
+    NoReuse,
+}

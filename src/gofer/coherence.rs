@@ -1,0 +1,62 @@
+//! What a policy allows: one object that answers questions, so that no operation asks which policy it is.
+
+use super::options::{CachePolicy, FsOptions};
+use crate::backend::Capabilities;
+
+/// The answers of one mount.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Coherence {
+    policy: CachePolicy,
+    share_handles: bool,
+}
+
+impl Coherence {
+    /// The answers for `options` over a backend that can do `capabilities`.
+    pub(crate) fn new(options: &FsOptions, capabilities: Capabilities) -> Self {
+        let own_handles = options.cache == CachePolicy::None
+            || options.disable_handle_sharing
+            || (capabilities.stale_handles && options.cache == CachePolicy::Shared && !options.share_stale_handles);
+        Coherence { policy: options.cache, share_handles: !own_handles }
+    }
+
+    /// Whether cached names are answered without asking the backend.
+    #[inline]
+    pub(crate) fn trusts_names(self) -> bool {
+        match self.policy {
+            CachePolicy::Exclusive | CachePolicy::Writethrough => true,
+            CachePolicy::Shared | CachePolicy::None => false,
+        }
+    }
+
+    /// Whether cached attributes are answered without asking the backend.
+    #[inline]
+    pub(crate) fn trusts_attributes(self) -> bool {
+        self.trusts_names()
+    }
+
+    /// Whether a missing name is remembered.
+    pub(crate) fn may_cache_negative(self) -> bool {
+        self.trusts_names()
+    }
+
+    /// Whether a directory's list is remembered.
+    pub(crate) fn may_cache_lists(self) -> bool {
+        self.trusts_names()
+    }
+
+    /// Whether opens of one inode share its handles.
+    pub(crate) fn shares_handles(self) -> bool {
+        self.share_handles
+    }
+
+    /// Whether handles outlive the last close. Where others may unlink a file they do not: a kept handle would hold its
+    /// blocks.
+    pub(crate) fn keeps_idle_handles(self) -> bool {
+        self.share_handles && self.trusts_names()
+    }
+
+    /// Whether the mount owns its tree, so that it is locked and must not overlap another.
+    pub(crate) fn owns_tree(self) -> bool {
+        self.trusts_names()
+    }
+}

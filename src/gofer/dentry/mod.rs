@@ -1,0 +1,12 @@
+//! Names: the tree of dentries, their recency, and the lists of directories.
+
+mod arena;
+mod cache;
+mod list;
+mod tree;
+
+pub(crate) use arena::{Dentry, DentryId};
+pub(crate) use cache::Limits;
+pub(crate) use list::ListBuilder;
+pub use list::{DirEntry, DirList};
+pub(crate) use tree::{CachedWalk, Reached, Tree};

@@ -1,0 +1,375 @@
+//! One cached filesystem: what its operations share.
+
+use super::coherence::Coherence;
+use super::dentry::{DentryId, Limits, Tree};
+use super::flights::Flights;
+use super::handle::IdleHandles;
+use super::inode::{Inode, InodeTable};
+use super::options::FsOptions;
+use super::stats::{FsStats, Op, Stats};
+use crate::abi::{Call, FileType, Result, StatFs};
+use crate::backend::{ErasedBackend, ErasedHandle, ErasedNode, SharedBackend};
+use crate::sync::{Rank, RankedMutex, Sharded};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A filesystem over one backend: its names, objects and handles, cached. Mounts of one directory with equal options
+/// share one.
+pub struct GoferFs {
+    backend: Arc<dyn ErasedBackend>,
+    pub(super) options: FsOptions,
+    pub(super) coherence: Coherence,
+    pub(super) tree: Sharded<Tree>,
+    pub(super) inodes: InodeTable,
+    pub(super) flights: Flights,
+    pub(super) idle: IdleHandles,
+    /// Serialises renames between directories, so that the tree's shape stands while they look for loops.
+    pub(super) renames: RankedMutex<(), { Rank::Rename as u8 }>,
+    /// Lets the backend hear of pins and unpins in the order in which they were counted.
+    pub(super) pins: RankedMutex<(), { Rank::Pins as u8 }>,
+    /// What was dropped in a place that must not do I/O.
+    graveyard: RankedMutex<Graveyard, { Rank::Graveyard as u8 }>,
+    graveyard_used: AtomicBool,
+    pub(super) stats: Stats,
+    pub(super) root: DentryId,
+    root_inode: Arc<Inode>,
+}
+
+/// What awaits release: dentries without a name whose last reference went, and files that were not closed.
+#[derive(Default)]
+struct Graveyard {
+    dentries: Vec<DentryId>,
+    files: Vec<(Arc<Inode>, Vec<ErasedHandle>)>,
+}
+
+impl fmt::Debug for GoferFs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GoferFs").field("backend", &self.backend.name()).field("options", &self.options).finish()
+    }
+}
+
+impl GoferFs {
+    /// A cache over `backend`. `EBUSY` when the policy owns the tree and somebody else holds its lock.
+    pub fn new(backend: &SharedBackend, options: FsOptions) -> Result<Arc<GoferFs>> {
+        let backend = Arc::clone(backend.erased());
+        let coherence = Coherence::new(&options, backend.capabilities());
+        if coherence.owns_tree() && options.lock {
+            backend.lock_tree()?;
+        }
+        let found = backend.root(&Call::WAITING)?;
+        backend.pin(&found.node, true);
+        let inodes = InodeTable::default();
+        let (root_inode, _) = inodes.find_or_insert(found.node, &found.stat);
+        let tree = Tree::new(Arc::clone(&root_inode));
+        let root = tree.id(tree.root());
+        Ok(Arc::new(GoferFs {
+            backend,
+            coherence,
+            tree: Sharded::new(tree),
+            inodes,
+            flights: Flights::default(),
+            idle: IdleHandles::new(options.idle_handle_limit),
+            renames: RankedMutex::new(()),
+            pins: RankedMutex::new(()),
+            graveyard: RankedMutex::new(Graveyard::default()),
+            graveyard_used: AtomicBool::new(false),
+            stats: Stats::default(),
+            root,
+            root_inode,
+            options,
+        }))
+    }
+
+    /// The object at the mount point.
+    pub fn root(self: &Arc<Self>) -> DentryRef {
+        self.tree.read().take_ref(self.root.index);
+        DentryRef { fs: Arc::clone(self), id: self.root, inode: Some(Arc::clone(&self.root_inode)) }
+    }
+
+    /// The options that it was made with.
+    #[must_use]
+    pub fn options(&self) -> &FsOptions {
+        &self.options
+    }
+
+    /// The backend's name.
+    #[must_use]
+    pub fn backend_name(&self) -> &'static str {
+        self.backend.name()
+    }
+
+    /// Whether calls of the backend wait for a peer.
+    #[must_use]
+    pub fn may_block(&self) -> bool {
+        self.backend.capabilities().may_block
+    }
+
+    /// Whether the backend refuses changes.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.backend.capabilities().read_only
+    }
+
+    /// Present figures.
+    #[must_use]
+    pub fn stats(&self) -> FsStats {
+        let mut stats = self.stats.snapshot();
+        let tree = self.tree.read();
+        stats.dentries = tree.len() as u64;
+        stats.cache_bytes = tree.total_bytes() as u64;
+        stats
+    }
+
+    /// Figures of the filesystem behind the backend.
+    pub fn statfs(&self, call: &Call) -> Result<StatFs> {
+        self.backend.statfs(call)
+    }
+
+    /// The backend, counting one call of `op`.
+    #[inline]
+    pub(super) fn ask(&self, op: Op) -> &dyn ErasedBackend {
+        self.stats.op(op);
+        &*self.backend
+    }
+
+    /// The backend, for calls that are not counted.
+    pub(super) fn backend(&self) -> &dyn ErasedBackend {
+        &*self.backend
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        Limits { dentries: self.options.dentry_cache_limit, bytes: self.options.dentry_cache_bytes }
+    }
+
+    /// A counted reference to the dentry at `index`; called under the tree's lock, by look-ups alone.
+    pub(super) fn reference(self: &Arc<Self>, tree: &Tree, index: u32) -> Option<DentryRef> {
+        let inode = Arc::clone(tree.inode(index)?);
+        tree.take_ref(index);
+        Some(DentryRef { fs: Arc::clone(self), id: tree.id(index), inode: Some(inode) })
+    }
+
+    /// Runs a change of the tree, then evicts to the limits; what died is released once the lock is gone.
+    pub(super) fn commit<R>(&self, call: &Call, change: impl FnOnce(&mut Tree, &mut Vec<Arc<Inode>>) -> R) -> R {
+        let mut dead = Vec::new();
+        let mut tree = self.tree.write();
+        let result = change(&mut tree, &mut dead);
+        let evicted = tree.evict(self.limits(), &mut dead);
+        drop(tree);
+        if evicted > 0 {
+            self.stats.evictions(evicted);
+        }
+        self.bury(call, dead);
+        result
+    }
+
+    /// Lets go of inodes that left the tree, and releases those that nobody else refers to. Called without locks.
+    pub(super) fn bury(&self, call: &Call, dead: Vec<Arc<Inode>>) {
+        let mut gone: Vec<Inode> = dead.into_iter().filter_map(|inode| self.inodes.forget(inode)).collect();
+        if self.inodes.wants_sweep() {
+            gone.extend(self.inodes.sweep());
+        }
+        self.release_inodes(call, gone);
+    }
+
+    fn release_inodes(&self, call: &Call, gone: Vec<Inode>) {
+        let mut nodes: Vec<ErasedNode> = Vec::new();
+        let mut handles: Vec<ErasedHandle> = Vec::new();
+        for inode in gone {
+            let (node, own) = inode.into_parts();
+            nodes.extend(node);
+            handles.extend(own);
+        }
+        if !nodes.is_empty() {
+            self.backend.release(call, nodes);
+        }
+        self.release_handles(call, handles);
+    }
+
+    /// Releases nodes that the backend handed out and nobody took.
+    pub(super) fn release_nodes(&self, call: &Call, nodes: Vec<ErasedNode>) {
+        if !nodes.is_empty() {
+            self.backend.release(call, nodes);
+        }
+    }
+
+    /// Hands handles back to the backend. Called without locks.
+    pub(super) fn release_handles(&self, call: &Call, handles: Vec<ErasedHandle>) {
+        if !handles.is_empty() {
+            self.backend.release_handles(call, handles);
+        }
+    }
+
+    /// Does the after-work of references that were dropped in places that must not do I/O, if there is any.
+    #[inline]
+    pub fn after(&self, call: &Call) {
+        if self.graveyard_used.load(Ordering::Acquire) {
+            self.empty_graveyard(call);
+        }
+    }
+
+    fn empty_graveyard(&self, call: &Call) {
+        self.graveyard_used.store(false, Ordering::Release);
+        let Graveyard { dentries, files } = std::mem::take(&mut *self.graveyard.lock());
+        if !dentries.is_empty() {
+            self.commit(call, |tree, dead| {
+                for id in dentries {
+                    tree.reap(id, dead);
+                }
+            });
+        }
+        for (inode, handles) in files {
+            self.close(call, inode, handles);
+        }
+    }
+
+    /// Leaves a close to the next operation.
+    pub(super) fn close_later(&self, inode: Arc<Inode>, handles: Vec<ErasedHandle>) {
+        self.graveyard.lock().files.push((inode, handles));
+        self.graveyard_used.store(true, Ordering::Release);
+    }
+
+    fn put(&self, id: DentryId) {
+        if self.tree.read().drop_ref(id) {
+            self.graveyard.lock().dentries.push(id);
+            self.graveyard_used.store(true, Ordering::Release);
+        }
+    }
+
+    /// Throws a cached name out that proved stale.
+    pub(super) fn invalidate(&self, call: &Call, id: DentryId) {
+        self.commit(call, |tree, dead| {
+            let Some((dir, _)) = tree.location(id) else { return };
+            if tree.get(id).is_some_and(|dentry| !dentry.is_anchored()) {
+                tree.detach(id.index, dead);
+                tree.names_changed(dir.index);
+            }
+        });
+    }
+
+    /// Drops every cached dentry, list and handle that nothing refers to.
+    pub fn drop_caches(&self, call: &Call) {
+        self.after(call);
+        let mut dead = Vec::new();
+        let mut tree = self.tree.write();
+        // Twice: the first pass takes the second chances away.
+        for _ in 0..2 {
+            let looks = tree.len() / 64 + 2;
+            for _ in 0..looks {
+                tree.evict(Limits { dentries: 0, bytes: 0 }, &mut dead);
+            }
+        }
+        tree.drop_lists();
+        drop(tree);
+        self.bury(call, dead);
+        let idle = self.idle.relieve(usize::MAX);
+        self.release_idle(call, idle);
+        let lone = self.inodes.sweep();
+        self.release_inodes(call, lone);
+    }
+
+    /// Releases the handles of inodes that left the idle list.
+    pub(super) fn release_idle(&self, call: &Call, inodes: Vec<Arc<Inode>>) {
+        for inode in inodes {
+            let handles = inode.take_handles();
+            self.release_handles(call, handles);
+            self.bury(call, vec![inode]);
+        }
+    }
+
+    /// Checks what must hold whenever no operation is under way; the message names what does not. For tests.
+    pub fn check_invariants(&self) -> Result<(), String> {
+        self.after(&Call::WAITING);
+        let lone = self.inodes.sweep();
+        self.release_inodes(&Call::WAITING, lone);
+        let tree = self.tree.read();
+        tree.check()?;
+        let mut missing = None;
+        self.inodes.for_each(|inode| {
+            if Arc::strong_count(inode) < 2 && missing.is_none() {
+                missing = Some(format!("inode {:?} is in the table alone", inode.key()));
+            }
+        });
+        missing.map_or(Ok(()), Err)
+    }
+}
+
+impl Drop for GoferFs {
+    fn drop(&mut self) {
+        if let Some(node) = self.root_inode.node() {
+            self.backend.pin(node, false);
+        }
+    }
+}
+
+/// A counted reference to a name: it stays usable when the name is removed, replaced or moved.
+pub struct DentryRef {
+    fs: Arc<GoferFs>,
+    id: DentryId,
+    /// `None` only while it is dropped.
+    inode: Option<Arc<Inode>>,
+}
+
+impl DentryRef {
+    pub(super) fn id(&self) -> DentryId {
+        self.id
+    }
+
+    /// The filesystem that it belongs to.
+    #[must_use]
+    pub fn fs(&self) -> &Arc<GoferFs> {
+        &self.fs
+    }
+
+    pub(super) fn inode(&self) -> &Arc<Inode> {
+        match &self.inode {
+            Some(inode) => inode,
+            None => unreachable!("taken only by Drop"),
+        }
+    }
+
+    /// The object's type, which never changes.
+    #[must_use]
+    pub fn file_type(&self) -> FileType {
+        self.inode().file_type()
+    }
+
+    /// Whether it exists only here.
+    #[must_use]
+    pub fn is_synthetic(&self) -> bool {
+        self.inode().node().is_none()
+    }
+
+    /// Whether two references are of one name.
+    #[must_use]
+    pub fn is_same(&self, other: &DentryRef) -> bool {
+        self.id == other.id && Arc::ptr_eq(&self.fs, &other.fs)
+    }
+
+    /// A hashable identity of the name, unique among present references.
+    #[must_use]
+    pub fn token(&self) -> (usize, u32) {
+        (Arc::as_ptr(&self.fs) as usize, self.id.index)
+    }
+}
+
+impl fmt::Debug for DentryRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DentryRef").field("id", &self.id).field("inode", &self.inode).finish_non_exhaustive()
+    }
+}
+
+impl Clone for DentryRef {
+    fn clone(&self) -> Self {
+        self.fs.tree.read().take_ref(self.id.index);
+        DentryRef { fs: Arc::clone(&self.fs), id: self.id, inode: self.inode.clone() }
+    }
+}
+
+impl Drop for DentryRef {
+    fn drop(&mut self) {
+        // The object first: whoever takes the dentry out must find the last reference to it in his own hands.
+        self.inode = None;
+        self.fs.put(self.id);
+    }
+}

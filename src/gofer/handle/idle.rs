@@ -1,0 +1,61 @@
+//! Handles of files that nobody has open.
+
+use crate::gofer::inode::Inode;
+use crate::sync::{Rank, RankedMutex};
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+
+/// Inodes whose handles outlived their last close, oldest first: the next open costs no backend call. Bounded; an inode
+/// that was opened since it was listed gets a second turn.
+#[derive(Debug)]
+pub(crate) struct IdleHandles {
+    limit: usize,
+    list: RankedMutex<VecDeque<Weak<Inode>>, { Rank::Idle as u8 }>,
+}
+
+impl IdleHandles {
+    /// A list of at most `limit` inodes.
+    pub(crate) fn new(limit: usize) -> Self {
+        IdleHandles { limit, list: RankedMutex::new(VecDeque::new()) }
+    }
+
+    /// Lists an inode whose last file was closed; the inodes that must give their handles up for it are handed back.
+    pub(crate) fn add(&self, inode: &Arc<Inode>) -> Vec<Arc<Inode>> {
+        if self.limit == 0 {
+            return vec![Arc::clone(inode)];
+        }
+        if !inode.enter_idle_list() {
+            return Vec::new();
+        }
+        let mut list = self.list.lock();
+        list.push_back(Arc::downgrade(inode));
+        let surplus = list.len().saturating_sub(self.limit);
+        Self::shed(&mut list, surplus)
+    }
+
+    /// Takes up to `want` inodes off the list, under pressure on descriptors.
+    pub(crate) fn relieve(&self, want: usize) -> Vec<Arc<Inode>> {
+        Self::shed(&mut self.list.lock(), want)
+    }
+
+    fn shed(list: &mut VecDeque<Weak<Inode>>, want: usize) -> Vec<Arc<Inode>> {
+        let mut shed = Vec::new();
+        // Twice around: the first turn takes the second chances away.
+        let mut looks = list.len() * 2;
+        while shed.len() < want && looks > 0 {
+            looks -= 1;
+            let Some(weak) = list.pop_front() else { break };
+            let Some(inode) = weak.upgrade() else { continue };
+            if inode.is_open() {
+                // Its close lists it again.
+                inode.leave_idle_list();
+            } else if inode.take_recently_open() {
+                list.push_back(weak);
+            } else {
+                inode.leave_idle_list();
+                shed.push(inode);
+            }
+        }
+        shed
+    }
+}

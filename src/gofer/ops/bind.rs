@@ -1,0 +1,124 @@
+//! Control handles that were given back are bound anew by walking.
+
+use crate::abi::{Call, Errno, Error, NameBuf, Result};
+use crate::backend::{ErasedObject, Location};
+use crate::gofer::dentry::DentryId;
+use crate::gofer::fs::GoferFs;
+use crate::gofer::inode::Inode;
+use crate::gofer::stats::Op;
+use std::sync::Arc;
+
+/// How often an operation is repeated when its directories keep losing their handles to others.
+const TRIES: usize = 64;
+
+/// Where an object is: copied out of the tree, so that nothing is held while the backend is asked.
+#[derive(Debug)]
+pub(super) struct Located {
+    pub(super) dir_id: DentryId,
+    pub(super) dir: Arc<Inode>,
+    pub(super) name: NameBuf,
+}
+
+impl GoferFs {
+    /// The directory and name of a dentry; `None` for the root and for one whose name is gone.
+    pub(super) fn locate(&self, id: DentryId) -> Option<Located> {
+        let tree = self.tree.read();
+        let (dir_id, name) = tree.location(id)?;
+        Some(Located { dir_id, dir: Arc::clone(tree.inode(dir_id.index)?), name: name.clone() })
+    }
+
+    /// Runs `op`, which needs the control handles of `dirs`; binds them when it answers that one is missing. While they
+    /// are bound they are pinned too: else the second of two could cost the first its handle.
+    pub(super) fn bound<R>(&self, call: &Call, dirs: &[DentryId], mut op: impl FnMut() -> Result<R>) -> Result<R> {
+        let mut pins = Vec::new();
+        for _ in 0..TRIES {
+            match op() {
+                Err(Error::Unbound) => {
+                    for dir in dirs {
+                        pins.extend(self.pin_briefly(*dir));
+                        self.bind(call, *dir)?;
+                    }
+                }
+                other => return other,
+            }
+        }
+        // The budget is too small for the threads that use it at once.
+        Err(Errno::Mfile.into())
+    }
+
+    fn pin_briefly(&self, dir: DentryId) -> Option<Pin<'_>> {
+        let inode = {
+            let tree = self.tree.read();
+            tree.get(dir)?;
+            Arc::clone(tree.inode(dir.index)?)
+        };
+        self.pin(&inode, true);
+        Some(Pin { fs: self, inode })
+    }
+
+    /// Binds a directory, and first those above it that are unbound too. `ESTALE` when something else is there now,
+    /// `ENOENT` when its name is gone.
+    pub(super) fn bind(&self, call: &Call, id: DentryId) -> Result<()> {
+        let mut chain = vec![id];
+        let mut tries = 0;
+        while let Some(at) = chain.last().copied() {
+            tries += 1;
+            if tries > TRIES * 64 {
+                return Err(Errno::Mfile.into());
+            }
+            if at == self.root {
+                chain.pop();
+                continue;
+            }
+            let inode = self.tree.read().inode(at.index).map(Arc::clone).ok_or(Errno::Stale)?;
+            let located = self.locate(at).ok_or(Errno::Noent)?;
+            let (Some(node), Some(dir)) = (inode.node(), located.dir.node()) else {
+                chain.pop();
+                continue;
+            };
+            let at = Location { dir, name: located.name.as_name() };
+            match self.ask(Op::Restore).restore(call, node, at, inode.key()) {
+                Ok(()) => drop(chain.pop()),
+                Err(Error::Unbound) => chain.push(located.dir_id),
+                Err(Error::Errno(Errno::Noent | Errno::Notdir | Errno::Loop)) => return Err(Errno::Stale.into()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs `op` on an object, by its node and its present location.
+    pub(super) fn on_object<R>(
+        &self,
+        call: &Call,
+        id: DentryId,
+        inode: &Inode,
+        mut op: impl FnMut(ErasedObject<'_>) -> Result<R>,
+    ) -> Result<R> {
+        // A synthetic object has nothing behind it to be changed.
+        let node = inode.node().ok_or(Errno::Perm)?;
+        let (key, file_type) = (inode.key(), inode.file_type());
+        let located = self.locate(id);
+        let location = located
+            .as_ref()
+            .and_then(|located| Some(Location { dir: located.dir.node()?, name: located.name.as_name() }));
+        let object = ErasedObject { node, location, key, file_type };
+        match (&located, inode.is_dir()) {
+            (Some(located), false) => self.bound(call, &[located.dir_id], || op(object)),
+            (_, true) => self.bound(call, &[id], || op(object)),
+            (None, false) => op(object),
+        }
+    }
+}
+
+/// A directory that keeps its control handle for the length of one operation.
+struct Pin<'a> {
+    fs: &'a GoferFs,
+    inode: Arc<Inode>,
+}
+
+impl Drop for Pin<'_> {
+    fn drop(&mut self) {
+        self.fs.pin(&self.inode, false);
+    }
+}

@@ -1,0 +1,33 @@
+//! Hard links.
+
+use crate::abi::{Call, Errno, Name, Result};
+use crate::gofer::fs::{DentryRef, GoferFs};
+use crate::gofer::stats::Op;
+use std::sync::Arc;
+
+impl GoferFs {
+    /// Makes `name` in `dir` a further name of `of`: `EPERM` for a directory.
+    pub fn link(self: &Arc<Self>, call: &Call, of: &DentryRef, dir: &DentryRef, name: Name<'_>) -> Result<()> {
+        let inode = of.inode();
+        if inode.is_dir() {
+            return Err(Errno::Perm.into());
+        }
+        let _guard = self.lock_dir(call, dir.inode())?;
+        let node = self.dir_node(dir)?;
+        let version = inode.attr_version();
+        let stat = self.bound(call, &[dir.id()], || {
+            self.on_object(call, of.id(), inode, |object| self.ask(Op::Link).link(call, object, node, name))
+        })?;
+        inode.attr_changed();
+        self.learn(call, inode, &stat, version.wrapping_add(1));
+        self.commit(call, |tree, dead| {
+            let entered = (stat.key == inode.key()).then(|| Arc::clone(inode));
+            match entered {
+                Some(inode) => drop(tree.insert(dir.id().index, name, Some(inode), dead)),
+                None => drop(tree.child_of(dir.id().index, name).map(|child| tree.detach(child, dead))),
+            }
+            Self::dir_changed(tree, dir);
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,83 @@
+//! Directory lists.
+
+use crate::abi::{Call, Dirent, Errno, Result};
+use crate::gofer::dentry::{DirList, ListBuilder};
+use crate::gofer::fs::{DentryRef, GoferFs};
+use crate::gofer::stats::Op;
+use std::sync::Arc;
+
+/// A directory's entries: all of them, or a run of them where all would be too many.
+#[derive(Clone, Debug)]
+pub enum Listing {
+    /// All entries.
+    Whole(Arc<DirList>),
+    /// The entries behind a cookie of the backend.
+    Part {
+        /// The entries.
+        list: Arc<DirList>,
+        /// Where the next part starts; `None` at the end.
+        next: Option<u64>,
+    },
+}
+
+impl GoferFs {
+    /// Lists a directory as it is now; `ENOTDIR` for anything else. One list serves all readers until a name changes,
+    /// where the policy allows it. Beyond `list_limit` bytes the first part is given.
+    pub fn list(&self, call: &Call, dir: &DentryRef) -> Result<Listing> {
+        if !dir.inode().is_dir() {
+            return Err(Errno::Notdir.into());
+        }
+        let generation = {
+            let tree = self.tree.read();
+            if self.coherence.may_cache_lists()
+                && let Some(list) = tree.list(dir.id())
+            {
+                return Ok(Listing::Whole(Arc::clone(list)));
+            }
+            tree.generation(dir.id())
+        };
+        let (list, next) = self.read_list(call, dir, 0)?;
+        if next.is_some() {
+            return Ok(Listing::Part { list, next });
+        }
+        if self.coherence.may_cache_lists() {
+            let mut tree = self.tree.write();
+            if tree.generation(dir.id()) == generation {
+                tree.set_list(dir.id(), Arc::clone(&list), self.options.list_cache_bytes);
+            }
+        }
+        Ok(Listing::Whole(list))
+    }
+
+    /// The part of a directory's entries behind `cookie`.
+    pub fn list_part(&self, call: &Call, dir: &DentryRef, cookie: u64) -> Result<Listing> {
+        let (list, next) = self.read_list(call, dir, cookie)?;
+        Ok(Listing::Part { list, next })
+    }
+
+    fn read_list(&self, call: &Call, dir: &DentryRef, cookie: u64) -> Result<(Arc<DirList>, Option<u64>)> {
+        let mut builder = ListBuilder::new(self.options.list_limit);
+        let mut complete = true;
+        if let Some(node) = dir.inode().node() {
+            complete = self.bound(call, &[dir.id()], || {
+                builder = ListBuilder::new(self.options.list_limit);
+                self.ask(Op::ReadDir).read_dir(call, node, cookie, &mut |entry| builder.push(&entry))
+            })?;
+            dir.inode().note_read();
+        }
+        if complete {
+            self.add_synthetic_entries(dir, &mut builder);
+        }
+        let next = (!complete).then_some(builder.cookie);
+        Ok((Arc::new(builder.finish()), next))
+    }
+
+    /// Mount points that the directory itself lacks.
+    fn add_synthetic_entries(&self, dir: &DentryRef, builder: &mut ListBuilder) {
+        let cookie = builder.cookie;
+        for (name, inode) in self.tree.read().synthetic_children(dir.id().index) {
+            let (ino, file_type) = (inode.key().ino, Some(inode.file_type()));
+            builder.push_always(&Dirent { name: name.as_name(), ino, file_type, cookie });
+        }
+    }
+}

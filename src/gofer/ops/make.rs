@@ -1,0 +1,124 @@
+//! New names: directories, pipes, sockets, and what all makers share.
+
+use crate::abi::{Call, Errno, Error, Mode, Name, OpenFlags, Result};
+use crate::backend::{ErasedNode, Found, NodeKind};
+use crate::gofer::dentry::Tree;
+use crate::gofer::file::File;
+use crate::gofer::fs::{DentryRef, GoferFs};
+use crate::gofer::inode::Inode;
+use crate::gofer::stats::Op;
+use crate::sync::RankedGuard;
+use std::sync::Arc;
+
+impl GoferFs {
+    /// Makes a directory.
+    pub fn mkdir(self: &Arc<Self>, call: &Call, dir: &DentryRef, name: Name<'_>, mode: Mode) -> Result<()> {
+        self.make(call, dir, name, |node| self.ask(Op::Mkdir).mkdir(call, node, name, mode))?;
+        Ok(())
+    }
+
+    /// Makes a pipe, a socket or an empty file.
+    pub fn mknod(
+        self: &Arc<Self>,
+        call: &Call,
+        dir: &DentryRef,
+        name: Name<'_>,
+        kind: NodeKind,
+        mode: Mode,
+    ) -> Result<()> {
+        self.make(call, dir, name, |node| self.ask(Op::Mknod).mknod(call, node, name, kind, mode))?;
+        Ok(())
+    }
+
+    /// Makes a regular file and opens it. `EEXIST` when the name is taken.
+    pub fn create(
+        self: &Arc<Self>,
+        call: &Call,
+        dir: &DentryRef,
+        name: Name<'_>,
+        flags: OpenFlags,
+        mode: Mode,
+    ) -> Result<File> {
+        let mut handle = None;
+        let shared = self.coherence.shares_handles() && (flags - File::ACCESS).is_empty();
+        // A shared handle serves later opens too, so it is opened for both.
+        let wanted = if shared { File::ACCESS } else { flags };
+        let inode = self.make(call, dir, name, |node| {
+            let made = self.with_descriptors(call, || self.ask(Op::Create).create(call, node, name, wanted, mode))?;
+            handle = Some(made.handle);
+            Ok(made.found)
+        })?;
+        let handle = handle.ok_or(Errno::Io)?;
+        if shared {
+            let replaced = inode.handles().lock().get_or_insert_default().install(&handle, wanted);
+            self.release_handles(call, replaced);
+        }
+        Ok(File::new(self, inode, handle, flags))
+    }
+
+    /// Makes a name by `op`, and caches it.
+    pub(super) fn make(
+        self: &Arc<Self>,
+        call: &Call,
+        dir: &DentryRef,
+        name: Name<'_>,
+        mut op: impl FnMut(&ErasedNode) -> Result<Found<ErasedNode>>,
+    ) -> Result<Arc<Inode>> {
+        let guard = self.lock_dir(call, dir.inode())?;
+        let node = self.dir_node(dir)?;
+        match self.bound(call, &[dir.id()], || op(node)) {
+            Ok(found) => {
+                let (inode, spare) = self.known_or_new(found);
+                self.commit(call, |tree, dead| {
+                    tree.insert(dir.id().index, name, Some(Arc::clone(&inode)), dead);
+                    Self::dir_changed(tree, dir);
+                });
+                drop(guard);
+                self.release_nodes(call, spare.into_iter().collect());
+                Ok(inode)
+            }
+            Err(error) => {
+                if error.is(Errno::Exist) {
+                    self.forget_negative(call, dir, name);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// A name that exists after all: somebody else made it, against the policy. It is found from now on.
+    fn forget_negative(&self, call: &Call, dir: &DentryRef, name: Name<'_>) {
+        self.commit(call, |tree, dead| {
+            if let Some(index) = tree.child_of(dir.id().index, name)
+                && tree.inode(index).is_none()
+            {
+                tree.detach(index, dead);
+                tree.names_changed(dir.id().index);
+            }
+        });
+    }
+
+    /// Takes the lock under which a directory's names are changed. A call that may not wait does not wait for another
+    /// one that does.
+    pub(super) fn lock_dir<'a>(&self, call: &Call, inode: &'a Inode) -> Result<RankedGuard<'a, ()>> {
+        if call.may_wait {
+            return Ok(inode.changes.lock());
+        }
+        inode.changes.try_lock().ok_or(Error::WouldWait)
+    }
+
+    /// The node of a directory whose names are to be changed: `ENOTDIR` for anything else, `EPERM` for a directory that
+    /// exists only here.
+    pub(super) fn dir_node<'a>(&self, dir: &'a DentryRef) -> Result<&'a ErasedNode> {
+        if !dir.inode().is_dir() {
+            return Err(Errno::Notdir.into());
+        }
+        dir.inode().node().ok_or(Error::Errno(Errno::Perm))
+    }
+
+    /// Notes that a name in `dir` came or went: its list, times and link count are old.
+    pub(super) fn dir_changed(tree: &mut Tree, dir: &DentryRef) {
+        tree.names_changed(dir.id().index);
+        dir.inode().attr_changed();
+    }
+}

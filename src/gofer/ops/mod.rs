@@ -1,0 +1,21 @@
+//! Operations, one per file. Each looks up first and changes after, so that a call that may not wait changes nothing.
+
+mod bind;
+mod fetch;
+mod io;
+mod link;
+mod list;
+mod make;
+mod mounts;
+mod open;
+mod remove;
+mod rename;
+mod setattr;
+mod stat;
+mod symlink;
+mod sync;
+mod walk;
+
+pub use list::Listing;
+pub use stat::StatAt;
+pub use walk::{Stop, Walked};

@@ -1,0 +1,51 @@
+//! What mounting changes in the tree below.
+
+use crate::abi::{FileType, InodeKey, Mode, Name, Stat, Timespec};
+use crate::gofer::fs::{DentryRef, GoferFs};
+use crate::gofer::inode::Inode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Inode numbers of synthetic directories: a device of their own, counted through the process.
+static NEXT_SYNTHETIC: AtomicU64 = AtomicU64::new(1);
+
+/// The device number of synthetic directories; host devices have 32 bits.
+const SYNTHETIC_DEV: u64 = 1 << 33;
+
+/// An object that no backend has: an empty directory, or the place of a mounted file.
+fn synthetic(file_type: FileType) -> Inode {
+    let ino = NEXT_SYNTHETIC.fetch_add(1, Ordering::Relaxed);
+    let stat = Stat {
+        key: InodeKey { dev: SYNTHETIC_DEV, ino, birth_ns: None },
+        file_type,
+        mode: Mode::new(0o555),
+        nlink: 1,
+        uid: 0,
+        gid: 0,
+        size: 0,
+        blocks: 0,
+        blksize: 4096,
+        atime: Timespec::default(),
+        mtime: Timespec::default(),
+        ctime: Timespec::default(),
+    };
+    Inode::new(None, &stat)
+}
+
+impl GoferFs {
+    /// Adds a name that only the namespace knows, for a mount on it or below it, which keeps it. `None` when the tree is
+    /// full.
+    pub fn add_synthetic(self: &Arc<Self>, dir: &DentryRef, name: Name<'_>, file_type: FileType) -> Option<DentryRef> {
+        let inode = Arc::new(synthetic(file_type));
+        let mut dead = Vec::new();
+        let mut tree = self.tree.write();
+        let index = tree.insert(dir.id().index, name, Some(inode), &mut dead)?;
+        tree.names_changed(dir.id().index);
+        self.reference(&tree, index)
+    }
+
+    /// Notes that something is mounted on a dentry (or no longer): walks stop there, and it keeps its place.
+    pub fn set_mounted(&self, on: &DentryRef, mounted: bool) {
+        self.tree.write().set_mounted(on.id().index, mounted);
+    }
+}

@@ -1,0 +1,116 @@
+//! Opening files and directories.
+
+use crate::abi::{Call, Errno, Error, FileType, OpenFlags, Result};
+use crate::backend::ErasedHandle;
+use crate::gofer::file::{File, OpenDir};
+use crate::gofer::fs::{DentryRef, GoferFs};
+use crate::gofer::handle::HandleSet;
+use crate::gofer::stats::Op;
+use std::sync::Arc;
+
+impl GoferFs {
+    /// Opens a file that is no directory (`EISDIR`) and no symbolic link (`ELOOP`). Where the policy shares handles an
+    /// open that finds one asks nothing of the backend. `ESTALE` when something else has the name by now.
+    pub fn open(self: &Arc<Self>, call: &Call, of: &DentryRef, flags: OpenFlags) -> Result<File> {
+        match of.file_type() {
+            FileType::Directory => return Err(Errno::Isdir.into()),
+            FileType::Symlink => return Err(Errno::Loop.into()),
+            FileType::Regular | FileType::Fifo | FileType::Socket | FileType::CharDevice | FileType::BlockDevice => {}
+        }
+        let access = flags - OpenFlags::TRUNC;
+        let shared = self.coherence.shares_handles()
+            && of.file_type() == FileType::Regular
+            && (access - File::ACCESS).is_empty();
+        let opened = self.with_descriptors(call, || {
+            if shared { self.open_shared(call, of, access) } else { self.open_own(call, of, access) }
+        });
+        if let Err(Error::Errno(Errno::Stale)) = opened {
+            self.invalidate(call, of.id());
+        }
+        let file = opened?;
+        if flags.contains(OpenFlags::TRUNC) {
+            file.set_size(call, 0)?;
+        }
+        Ok(file)
+    }
+
+    fn open_own(self: &Arc<Self>, call: &Call, of: &DentryRef, access: OpenFlags) -> Result<File> {
+        let handle = self.open_handle(call, of, access)?;
+        Ok(File::new(self, Arc::clone(of.inode()), handle, access))
+    }
+
+    fn open_shared(self: &Arc<Self>, call: &Call, of: &DentryRef, access: OpenFlags) -> Result<File> {
+        let inode = of.inode();
+        let mut slot =
+            if call.may_wait { inode.handles().lock() } else { inode.handles().try_lock().ok_or(Error::WouldWait)? };
+        let set = slot.get_or_insert_default();
+        let replaced = self.complete(call, of, set, access)?;
+        let file = File::sharing(self, Arc::clone(inode), set, access);
+        drop(slot);
+        self.release_handles(call, replaced);
+        Ok(file)
+    }
+
+    /// Opens what `set` lacks of `access`. For writing a handle for both is tried first, so that one serves all later
+    /// opens; where reading is not permitted the two are opened apart.
+    fn complete(
+        &self,
+        call: &Call,
+        of: &DentryRef,
+        set: &mut HandleSet,
+        access: OpenFlags,
+    ) -> Result<Vec<ErasedHandle>> {
+        let lacks = set.lacks(access);
+        if lacks.is_empty() {
+            return Ok(Vec::new());
+        }
+        if !lacks.contains(OpenFlags::WRITE) {
+            let handle = self.open_handle(call, of, OpenFlags::READ)?;
+            return Ok(set.install(&handle, OpenFlags::READ));
+        }
+        match self.open_handle(call, of, File::ACCESS) {
+            Ok(handle) => Ok(set.install(&handle, File::ACCESS)),
+            Err(Error::Errno(Errno::Acces)) if !lacks.contains(OpenFlags::READ) => {
+                let handle = self.open_handle(call, of, OpenFlags::WRITE)?;
+                Ok(set.install(&handle, OpenFlags::WRITE))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn open_handle(&self, call: &Call, of: &DentryRef, flags: OpenFlags) -> Result<ErasedHandle> {
+        self.on_object(call, of.id(), of.inode(), |object| self.ask(Op::Open).open(call, object, flags))
+    }
+
+    /// Runs `op`; when descriptors run out, gives back what nobody uses and runs it once more. Called without the
+    /// handles lock of any inode.
+    pub(super) fn with_descriptors<R>(&self, call: &Call, mut op: impl FnMut() -> Result<R>) -> Result<R> {
+        match op() {
+            Err(Error::Errno(Errno::Mfile | Errno::Nfile)) => {
+                let idle = self.idle.relieve(usize::MAX);
+                self.release_idle(call, idle);
+                self.backend().relieve(64);
+                op()
+            }
+            result => result,
+        }
+    }
+
+    /// Opens a directory (`ENOTDIR` for anything else): it keeps its control handle, so that its holder goes on in it
+    /// wherever others move it.
+    pub fn open_dir(self: &Arc<Self>, call: &Call, dir: &DentryRef) -> Result<OpenDir> {
+        if !dir.inode().is_dir() {
+            return Err(Errno::Notdir.into());
+        }
+        if !self.coherence.trusts_names() && dir.inode().node().is_some() && !dir.inode().is_open() {
+            match self.bind(call, dir.id()) {
+                Err(Error::Errno(Errno::Stale)) => {
+                    self.invalidate(call, dir.id());
+                    return Err(Errno::Stale.into());
+                }
+                other => other?,
+            }
+        }
+        Ok(OpenDir::new(dir.clone()))
+    }
+}

@@ -1,0 +1,74 @@
+//! Names that go.
+
+use crate::abi::{Call, Errno, Name, Result};
+use crate::gofer::fs::{DentryRef, GoferFs};
+use crate::gofer::inode::Inode;
+use crate::gofer::stats::Op;
+use std::sync::Arc;
+
+impl GoferFs {
+    /// Removes a name that is no directory. `EBUSY` for a mount point.
+    pub fn unlink(self: &Arc<Self>, call: &Call, dir: &DentryRef, name: Name<'_>) -> Result<()> {
+        self.remove(call, dir, name, Op::Unlink)
+    }
+
+    /// Removes an empty directory. `EBUSY` for a mount point and for what leads to one.
+    pub fn rmdir(self: &Arc<Self>, call: &Call, dir: &DentryRef, name: Name<'_>) -> Result<()> {
+        self.remove(call, dir, name, Op::Rmdir)
+    }
+
+    fn remove(self: &Arc<Self>, call: &Call, dir: &DentryRef, name: Name<'_>, op: Op) -> Result<()> {
+        let _guard = self.lock_dir(call, dir.inode())?;
+        let node = self.dir_node(dir)?;
+        let doomed = self.target_of_change(call, dir, name)?;
+        self.bound(call, &[dir.id()], || match op {
+            Op::Rmdir => self.ask(op).rmdir(call, node, name),
+            _ => self.ask(op).unlink(call, node, name),
+        })?;
+        self.commit(call, |tree, dead| {
+            let index = dir.id().index;
+            if let Some(child) = tree.child_of(index, name) {
+                tree.detach(child, dead);
+            }
+            Self::dir_changed(tree, dir);
+            if self.coherence.may_cache_negative() {
+                tree.insert(index, name, None, dead);
+                tree.trim_negatives(index, self.options.negative_limit, dead);
+            }
+        });
+        if let Some(inode) = doomed {
+            self.name_gone(call, inode);
+        }
+        Ok(())
+    }
+
+    /// The object that a change of `name` is about to touch. Where attributes are trusted it is looked up, because one
+    /// cached under another name must learn of the change; elsewhere only the cache is looked at. `EBUSY` when it must
+    /// keep its place.
+    pub(super) fn target_of_change(
+        self: &Arc<Self>,
+        call: &Call,
+        dir: &DentryRef,
+        name: Name<'_>,
+    ) -> Result<Option<Arc<Inode>>> {
+        if self.coherence.trusts_attributes() {
+            // The answer is used below, from the cache; that the name is missing is for the backend to say.
+            self.walk(call, dir, &[name], false)?;
+        }
+        let tree = self.tree.read();
+        let Some(index) = tree.child_of(dir.id().index, name) else { return Ok(None) };
+        if tree.get(tree.id(index)).is_some_and(crate::gofer::dentry::Dentry::is_anchored) {
+            return Err(Errno::Busy.into());
+        }
+        Ok(tree.inode(index).map(Arc::clone))
+    }
+
+    /// Notes that an object lost a name; when it was the last, what is kept for later opens goes.
+    pub(super) fn name_gone(&self, call: &Call, inode: Arc<Inode>) {
+        if inode.lost_name() && !inode.is_open() {
+            let handles = inode.take_handles();
+            self.release_handles(call, handles);
+        }
+        self.bury(call, vec![inode]);
+    }
+}

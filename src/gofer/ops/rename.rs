@@ -1,0 +1,83 @@
+//! Names that move.
+
+use crate::abi::{Call, Error, Name, Result};
+use crate::backend::Location;
+use crate::gofer::fs::{DentryRef, GoferFs};
+use crate::gofer::stats::Op;
+use crate::sync::{RankedGuard, lock_pair};
+use std::sync::Arc;
+
+/// What a rename holds: the rename lock when two directories are involved, and the directories.
+type RenameGuards<'a> = (Option<RankedGuard<'a, ()>>, RankedGuard<'a, ()>, Option<RankedGuard<'a, ()>>);
+
+impl GoferFs {
+    /// Moves a name, replacing what is at the new one, as rename(2). `EBUSY` for mount points and what leads to them;
+    /// nothing happens when both names are of one object.
+    pub fn rename(
+        self: &Arc<Self>,
+        call: &Call,
+        (old_dir, old_name): (&DentryRef, Name<'_>),
+        (new_dir, new_name): (&DentryRef, Name<'_>),
+    ) -> Result<()> {
+        let _guards = self.lock_for_rename(call, old_dir, new_dir)?;
+        let (old_node, new_node) = (self.dir_node(old_dir)?, self.dir_node(new_dir)?);
+        let moved = self.target_of_change(call, old_dir, old_name)?;
+        let replaced = self.target_of_change(call, new_dir, new_name)?;
+        self.bound(call, &[old_dir.id(), new_dir.id()], || {
+            let from = Location { dir: old_node, name: old_name };
+            let to = Location { dir: new_node, name: new_name };
+            self.ask(Op::Rename).rename(call, from, to)
+        })?;
+        if let (Some(moved), Some(replaced)) = (&moved, &replaced)
+            && Arc::ptr_eq(moved, replaced)
+        {
+            return Ok(());
+        }
+        self.commit(call, |tree, dead| {
+            let (old, new) = (old_dir.id().index, new_dir.id().index);
+            tree.rename((old, old_name), (new, new_name), dead);
+            Self::dir_changed(tree, old_dir);
+            Self::dir_changed(tree, new_dir);
+            if self.coherence.may_cache_negative() {
+                tree.insert(old, old_name, None, dead);
+                tree.trim_negatives(old, self.options.negative_limit, dead);
+            }
+        });
+        if let Some(moved) = moved {
+            moved.attr_changed();
+            self.bury(call, vec![moved]);
+        }
+        if let Some(replaced) = replaced {
+            self.name_gone(call, replaced);
+        }
+        Ok(())
+    }
+
+    /// Locks one directory, or two under the rename lock: ancestor first, else by key.
+    fn lock_for_rename<'a>(
+        &'a self,
+        call: &Call,
+        old_dir: &'a DentryRef,
+        new_dir: &'a DentryRef,
+    ) -> Result<RenameGuards<'a>> {
+        let (old, new) = (old_dir.inode(), new_dir.inode());
+        if Arc::ptr_eq(old, new) {
+            return Ok((None, self.lock_dir(call, old)?, None));
+        }
+        let renames =
+            if call.may_wait { self.renames.lock() } else { self.renames.try_lock().ok_or(Error::WouldWait)? };
+        let old_first = {
+            let tree = self.tree.read();
+            let (a, b) = (old_dir.id().index, new_dir.id().index);
+            tree.is_ancestor(a, b) || (!tree.is_ancestor(b, a) && old.key() <= new.key())
+        };
+        let (first, second) = if old_first { (old, new) } else { (new, old) };
+        if !call.may_wait {
+            // Only renames hold two, and they are locked out; another holder of one is on its way to the backend.
+            drop(first.changes.try_lock().ok_or(Error::WouldWait)?);
+            drop(second.changes.try_lock().ok_or(Error::WouldWait)?);
+        }
+        let (a, b) = lock_pair(&first.changes, &second.changes);
+        Ok((Some(renames), a, b))
+    }
+}

@@ -1,0 +1,93 @@
+//! Attributes.
+
+use super::walk::{Stop, Walked};
+use crate::abi::{Call, Errno, Name, Result, Stat};
+use crate::gofer::dentry::Reached;
+use crate::gofer::fs::{DentryRef, GoferFs};
+use crate::gofer::inode::Inode;
+use crate::gofer::stats::Op;
+use std::sync::Arc;
+
+/// The attributes at the end of a path, or where the walk needs the namespace.
+#[derive(Debug)]
+pub enum StatAt {
+    /// The attributes.
+    Stat(Stat),
+    /// The walk met a symbolic link or a mount.
+    Walked(Walked),
+}
+
+impl GoferFs {
+    /// Attributes of what `names` lead to from `start`. `ENOENT` and `ENOTDIR` are final; links and mounts are handed
+    /// back. A hit takes no reference and writes nothing that other threads read.
+    #[inline]
+    pub fn stat_at(
+        self: &Arc<Self>,
+        call: &Call,
+        start: &DentryRef,
+        names: &[Name<'_>],
+        follow_last: bool,
+    ) -> Result<StatAt> {
+        if self.coherence.trusts_names()
+            && let Some(answer) = self.stat_cached(start, names, follow_last)
+        {
+            return answer.map(StatAt::Stat);
+        }
+        let walked = self.walk(call, start, names, follow_last)?;
+        match walked.stop {
+            Stop::End => match walked.fresh {
+                Some(stat) => Ok(StatAt::Stat(stat)),
+                None => self.stat(call, &walked.reached).map(StatAt::Stat),
+            },
+            Stop::Missing => Err(Errno::Noent.into()),
+            Stop::NotDirectory => Err(Errno::Notdir.into()),
+            Stop::Symlink(_) | Stop::Mount => Ok(StatAt::Walked(walked)),
+        }
+    }
+
+    /// The answer if the cache has it.
+    #[inline]
+    fn stat_cached(&self, start: &DentryRef, names: &[Name<'_>], follow_last: bool) -> Option<Result<Stat>> {
+        let tree = self.tree.read();
+        let walk = tree.walk(start.id().index, names, follow_last, |_, _, _| {});
+        let answer = match walk.reached {
+            Reached::End => {
+                let (stat, fresh) = tree.inode(walk.at)?.attr();
+                if !fresh {
+                    return None;
+                }
+                Ok(stat)
+            }
+            Reached::Negative => {
+                self.stats.negative_hit();
+                Err(Errno::Noent.into())
+            }
+            Reached::NotDirectory => Err(Errno::Notdir.into()),
+            Reached::Symlink | Reached::Mount | Reached::Unknown => return None,
+        };
+        drop(tree);
+        self.stats.hits(walk.used);
+        Some(answer)
+    }
+
+    /// Attributes of a dentry.
+    pub fn stat(&self, call: &Call, of: &DentryRef) -> Result<Stat> {
+        let inode = of.inode();
+        let (known, fresh) = inode.attr();
+        if inode.node().is_none() || (fresh && self.coherence.trusts_attributes()) {
+            return Ok(known);
+        }
+        let version = inode.attr_version();
+        let stat = self.on_object(call, of.id(), inode, |object| self.ask(Op::Stat).stat(call, object))?;
+        self.learn(call, inode, &stat, version);
+        Ok(stat)
+    }
+
+    /// Stores attributes that the backend told; handles opened under another mode or owner go.
+    pub(super) fn learn(&self, call: &Call, inode: &Inode, stat: &Stat, version: u32) {
+        if inode.store_attr(stat, version) && !self.coherence.trusts_attributes() {
+            let handles = inode.take_handles();
+            self.release_handles(call, handles);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Symbolic links: reading and making them.
+
+use crate::abi::{Call, Errno, FileType, Name, Result};
+use crate::gofer::fs::{DentryRef, GoferFs};
+use crate::gofer::stats::Op;
+use std::sync::Arc;
+
+impl GoferFs {
+    /// The contents of a symbolic link, `EINVAL` for anything else. They never change for one object, so they are asked
+    /// for once, unless the object cannot be told from a later one under its inode number.
+    pub fn readlink(&self, call: &Call, link: &DentryRef) -> Result<Vec<u8>> {
+        let inode = link.inode();
+        if inode.file_type() != FileType::Symlink {
+            return Err(Errno::Inval.into());
+        }
+        let certain = self.coherence.trusts_names() || inode.key().birth_ns.is_some();
+        if let Some(target) = inode.target().filter(|_| certain) {
+            return Ok(target.to_vec());
+        }
+        let target = self.on_object(call, link.id(), inode, |object| self.ask(Op::Readlink).readlink(call, object))?;
+        if certain {
+            return Ok(inode.set_target(target).to_vec());
+        }
+        Ok(target)
+    }
+
+    /// Makes a symbolic link with the contents `target`.
+    pub fn symlink(self: &Arc<Self>, call: &Call, dir: &DentryRef, name: Name<'_>, target: &[u8]) -> Result<()> {
+        self.make(call, dir, name, |node| self.ask(Op::Symlink).symlink(call, node, name, target))?;
+        Ok(())
+    }
+}

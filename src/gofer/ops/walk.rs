@@ -1,0 +1,243 @@
+//! Walks: the seam between path resolution above and the cache.
+
+use crate::abi::{Call, Errno, Error, FileType, Name, Result, Stat};
+use crate::backend::ErasedStep;
+use crate::gofer::dentry::{CachedWalk, DentryId, Reached};
+use crate::gofer::fs::{DentryRef, GoferFs};
+use crate::gofer::inode::Inode;
+use crate::gofer::stats::Op;
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// How often a walk starts again when others change what it walks over.
+const TRIES: usize = 64;
+
+/// Why a walk ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Every name is crossed.
+    End,
+    /// The next thing is a symbolic link with these contents; `reached` is the directory that holds it, and `used`
+    /// counts the link.
+    Symlink(Vec<u8>),
+    /// `reached` has a mount on it.
+    Mount,
+    /// The next name does not exist in `reached`.
+    Missing,
+    /// `reached` is no directory, and names are left.
+    NotDirectory,
+}
+
+/// How far a walk came.
+#[derive(Debug)]
+pub struct Walked {
+    /// The last dentry crossed.
+    pub reached: DentryRef,
+    /// Names used up.
+    pub used: usize,
+    /// Why it ended.
+    pub stop: Stop,
+    /// Attributes of `reached` that the backend told during this walk.
+    pub(in crate::gofer) fresh: Option<Stat>,
+}
+
+/// One cached component on the way.
+struct Crossed {
+    dir: DentryId,
+    id: DentryId,
+    inode: Arc<Inode>,
+    anchored: bool,
+}
+
+type Chain = SmallVec<[Crossed; 6]>;
+
+/// What became of the cached part of a path that had to be checked.
+enum Checked {
+    /// It stands; the attributes of its last component, if they were asked for.
+    Valid(Option<Stat>),
+    /// Something else is there now; look again.
+    Changed,
+}
+
+impl GoferFs {
+    /// Walks over `names` from `start`. Cached components are answered as the policy allows; the rest is fetched from
+    /// the backend in one call. A symbolic link ends the walk, the last one only if `follow_last`.
+    pub fn walk(
+        self: &Arc<Self>,
+        call: &Call,
+        start: &DentryRef,
+        names: &[Name<'_>],
+        follow_last: bool,
+    ) -> Result<Walked> {
+        for _ in 0..TRIES {
+            let walked = if self.coherence.trusts_names() {
+                self.walk_trusting(call, start, names, follow_last)?
+            } else {
+                self.walk_checking(call, start, names, follow_last)?
+            };
+            if let Some(walked) = walked {
+                return Ok(walked);
+            }
+        }
+        Err(Errno::Again.into())
+    }
+
+    fn walk_trusting(
+        self: &Arc<Self>,
+        call: &Call,
+        start: &DentryRef,
+        names: &[Name<'_>],
+        follow_last: bool,
+    ) -> Result<Option<Walked>> {
+        let tree = self.tree.read();
+        let walk = tree.walk(start.id().index, names, follow_last, |_, _, _| {});
+        self.stats.hits(walk.used);
+        let at = tree.id(walk.at);
+        match walk.reached {
+            Reached::Unknown => {
+                drop(tree);
+                self.fetch(call, at, walk.used, names, follow_last)
+            }
+            Reached::Negative => {
+                self.stats.negative_hit();
+                let reached = self.reference(&tree, walk.at);
+                Ok(reached.map(|reached| Walked { reached, used: walk.used, stop: Stop::Missing, fresh: None }))
+            }
+            Reached::End | Reached::Symlink | Reached::Mount | Reached::NotDirectory => {
+                let reached = self.reference(&tree, walk.at);
+                drop(tree);
+                self.arrive(call, reached, walk, None)
+            }
+        }
+    }
+
+    fn walk_checking(
+        self: &Arc<Self>,
+        call: &Call,
+        start: &DentryRef,
+        names: &[Name<'_>],
+        follow_last: bool,
+    ) -> Result<Option<Walked>> {
+        let mut chain = Chain::new();
+        let (walk, at) = {
+            let tree = self.tree.read();
+            let walk = tree.walk(start.id().index, names, follow_last, |dir, index, dentry| {
+                if let Some(inode) = dentry.inode() {
+                    chain.push(Crossed {
+                        dir: tree.id(dir),
+                        id: DentryId { index, stamp: dentry.stamp() },
+                        inode: Arc::clone(inode),
+                        anchored: dentry.is_anchored(),
+                    });
+                }
+            });
+            (walk, tree.id(walk.at))
+        };
+        let fresh = match self.check(call, start, names, &chain)? {
+            Checked::Valid(fresh) => fresh,
+            Checked::Changed => return Ok(None),
+        };
+        self.stats.hits(walk.used);
+        if matches!(walk.reached, Reached::Unknown | Reached::Negative) {
+            return self.fetch(call, at, walk.used, names, follow_last);
+        }
+        let reached = {
+            let tree = self.tree.read();
+            // What was checked may have been evicted or removed meanwhile.
+            tree.get(at).and_then(|_| self.reference(&tree, at.index))
+        };
+        let fresh = fresh.filter(|_| walk.reached == Reached::End);
+        self.arrive(call, reached, walk, fresh)
+    }
+
+    /// Asks the backend, in one batch, whether the cached components are what they were. Anchored ones keep their place
+    /// whatever happens below them, and are the first of the chain.
+    fn check(&self, call: &Call, start: &DentryRef, names: &[Name<'_>], chain: &[Crossed]) -> Result<Checked> {
+        let anchored = chain.iter().take_while(|crossed| crossed.anchored).count();
+        let doubtful = chain.get(anchored..).unwrap_or_default();
+        if doubtful.is_empty() {
+            return Ok(Checked::Valid(None));
+        }
+        let before = chain.get(..anchored).and_then(<[_]>::last).map_or(start.inode(), |crossed| &crossed.inode);
+        let dirs = std::iter::once(before).chain(doubtful.iter().map(|crossed| &crossed.inode));
+        let names = names.get(anchored..).unwrap_or_default();
+        let mut steps = SmallVec::<[ErasedStep<'_>; 6]>::new();
+        for ((crossed, dir), name) in doubtful.iter().zip(dirs).zip(names) {
+            let dir = dir.node().ok_or(Errno::Stale)?;
+            steps.push(ErasedStep { dir, name: *name, key: crossed.inode.key() });
+        }
+        let versions: SmallVec<[u32; 6]> = doubtful.iter().map(|crossed| crossed.inode.attr_version()).collect();
+        let mut stats = Vec::with_capacity(steps.len());
+        self.stats.revalidations(steps.len());
+        let answer = self.ask(Op::Revalidate).revalidate_many(call, &steps, &mut stats);
+        for ((crossed, stat), version) in doubtful.iter().zip(&stats).zip(versions) {
+            if stat.key != crossed.inode.key() || stat.file_type != crossed.inode.file_type() {
+                self.invalidate(call, crossed.id);
+                return Ok(Checked::Changed);
+            }
+            if crossed.inode.store_attr(stat, version) {
+                let handles = crossed.inode.take_handles();
+                self.release_handles(call, handles);
+            }
+        }
+        let failed = doubtful.get(stats.len());
+        match (answer, failed) {
+            (Ok(()), _) => Ok(Checked::Valid(stats.last().copied())),
+            (Err(Error::Unbound), Some(failed)) => self.rebind(call, failed),
+            (Err(Error::Errno(Errno::Noent | Errno::Notdir)), Some(failed)) => {
+                self.invalidate(call, failed.id);
+                Ok(Checked::Changed)
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Binds the directory that a step could not be checked in.
+    fn rebind(&self, call: &Call, failed: &Crossed) -> Result<Checked> {
+        match self.bind(call, failed.dir) {
+            Ok(()) => Ok(Checked::Changed),
+            Err(Error::Errno(Errno::Stale)) => {
+                self.invalidate(call, failed.dir);
+                Ok(Checked::Changed)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Turns the end of a walk into an answer; `None` when what was reached is gone.
+    pub(super) fn arrive(
+        self: &Arc<Self>,
+        call: &Call,
+        reached: Option<DentryRef>,
+        walk: CachedWalk,
+        fresh: Option<Stat>,
+    ) -> Result<Option<Walked>> {
+        let Some(reached) = reached else { return Ok(None) };
+        let stop = match walk.reached {
+            Reached::End => Stop::End,
+            Reached::Mount => Stop::Mount,
+            Reached::NotDirectory => Stop::NotDirectory,
+            Reached::Negative | Reached::Unknown => Stop::Missing,
+            Reached::Symlink => {
+                debug_assert_eq!(reached.file_type(), FileType::Symlink);
+                let target = match self.readlink(call, &reached) {
+                    Err(Error::Errno(Errno::Stale | Errno::Noent)) => {
+                        self.invalidate(call, reached.id());
+                        return Ok(None);
+                    }
+                    target => target?,
+                };
+                let Some(dir) = self.parent(&reached) else { return Ok(None) };
+                return Ok(Some(Walked { reached: dir, used: walk.used, stop: Stop::Symlink(target), fresh: None }));
+            }
+        };
+        Ok(Some(Walked { reached, used: walk.used, stop, fresh }))
+    }
+
+    /// The directory that holds a dentry; `None` when its name is gone.
+    pub(super) fn parent(self: &Arc<Self>, child: &DentryRef) -> Option<DentryRef> {
+        let tree = self.tree.read();
+        let (dir, _) = tree.location(child.id())?;
+        self.reference(&tree, dir.index)
+    }
+}

@@ -1,0 +1,140 @@
+//! What the owner of a mount chooses about its cache.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Who else changes the tree while it is mounted, and so what may be answered from the cache. The names in brackets are
+/// gVisor's for the same choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum CachePolicy {
+    /// Nobody else (`fscache`): names, missing names, directory lists and attributes are answered from the cache.
+    Exclusive,
+    /// Others only read (`fscache_writethrough`): as `Exclusive`, and every write reaches the backend at once.
+    Writethrough,
+    /// Anybody (`remote_revalidating`): what is cached is checked with the backend before every use.
+    #[default]
+    Shared,
+    /// Anybody (`none`): as `Shared`, and each open file has a backend handle of its own, opened with its own flags.
+    None,
+}
+
+impl CachePolicy {
+    /// Every policy, in the order of the documentation.
+    pub const ALL: [CachePolicy; 4] =
+        [CachePolicy::Exclusive, CachePolicy::Writethrough, CachePolicy::Shared, CachePolicy::None];
+
+    /// The name in options and statistics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            CachePolicy::Exclusive => "exclusive",
+            CachePolicy::Writethrough => "writethrough",
+            CachePolicy::Shared => "shared",
+            CachePolicy::None => "none",
+        }
+    }
+}
+
+impl fmt::Display for CachePolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A policy name that does not exist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownPolicy(pub String);
+
+impl fmt::Display for UnknownPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unknown cache policy `{}`: use exclusive, writethrough, shared or none", self.0)
+    }
+}
+
+impl std::error::Error for UnknownPolicy {}
+
+impl FromStr for CachePolicy {
+    type Err = UnknownPolicy;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "exclusive" | "fscache" => Ok(CachePolicy::Exclusive),
+            "writethrough" | "fscache_writethrough" => Ok(CachePolicy::Writethrough),
+            "shared" | "remote_revalidating" => Ok(CachePolicy::Shared),
+            "none" => Ok(CachePolicy::None),
+            other => Err(UnknownPolicy(other.to_owned())),
+        }
+    }
+}
+
+/// Bounds and choices of one cache. Mounts of one directory with equal options share one cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FsOptions {
+    /// Who else changes the tree.
+    pub cache: CachePolicy,
+    /// Most dentries, negative ones included, that are kept while nothing refers to them (default 65,536; 0 keeps none).
+    pub dentry_cache_limit: usize,
+    /// Most bytes that those dentries and their inodes take (default 64 MiB).
+    pub dentry_cache_bytes: usize,
+    /// Most negative entries of one directory (default 4,096); stops a guest that probes random names from filling the
+    /// cache with them.
+    pub negative_limit: usize,
+    /// Largest directory list that is kept, in bytes (default 8 MiB); a larger directory is streamed with the backend's
+    /// cookies.
+    pub list_limit: usize,
+    /// Most bytes of directory lists that the cache keeps (default 32 MiB).
+    pub list_cache_bytes: usize,
+    /// Most backend handles of files that nobody has open (default 256); they make the next open cheap.
+    pub idle_handle_limit: usize,
+    /// Whether the policies that own the tree lock its root (default true); `lock=off` mounts a tree that somebody else
+    /// holds.
+    pub lock: bool,
+    /// Whether, on filesystems whose handles go stale (overlayfs before copy-up), opens share handles all the same
+    /// (default false). gVisor: the opposite sense of `overlayfs_stale_read`.
+    pub share_stale_handles: bool,
+    /// Whether every open gets a handle of its own (default false). gVisor: `disable_file_handle_sharing`.
+    pub disable_handle_sharing: bool,
+}
+
+impl Default for FsOptions {
+    fn default() -> Self {
+        FsOptions {
+            cache: CachePolicy::default(),
+            dentry_cache_limit: 65_536,
+            dentry_cache_bytes: 64 << 20,
+            negative_limit: 4_096,
+            list_limit: 8 << 20,
+            list_cache_bytes: 32 << 20,
+            idle_handle_limit: 256,
+            lock: true,
+            share_stale_handles: false,
+            disable_handle_sharing: false,
+        }
+    }
+}
+
+impl FsOptions {
+    /// The defaults with this policy.
+    #[must_use]
+    pub fn with_policy(cache: CachePolicy) -> Self {
+        FsOptions { cache, ..FsOptions::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CachePolicy;
+
+    #[test]
+    fn from_str_of_every_own_name_is_the_policy() {
+        for policy in CachePolicy::ALL {
+            assert_eq!(policy.name().parse(), Ok(policy));
+        }
+    }
+
+    #[test]
+    fn from_str_of_an_unknown_name_says_the_valid_ones() {
+        let error = "sharde".parse::<CachePolicy>().unwrap_err().to_string();
+        assert!(error.contains("`sharde`") && error.contains("shared"), "{error}");
+    }
+}

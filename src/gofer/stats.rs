@@ -1,0 +1,151 @@
+//! What a mount counts.
+
+use crate::sync::Counter;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! backend_ops {
+    ($($variant:ident = $name:literal,)*) => {
+        /// The backend operations that are counted, one counter each.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(usize)]
+        pub(crate) enum Op { $($variant,)* }
+
+        const OP_NAMES: &[&str] = &[$($name,)*];
+        const OPS: usize = OP_NAMES.len();
+    };
+}
+
+backend_ops! {
+    Walk = "walk_many",
+    Revalidate = "revalidate_many",
+    Stat = "stat",
+    SetStat = "set_stat",
+    Open = "open",
+    Create = "create",
+    Mkdir = "mkdir",
+    Mknod = "mknod",
+    Symlink = "symlink",
+    Link = "link",
+    Unlink = "unlink",
+    Rmdir = "rmdir",
+    Rename = "rename",
+    Readlink = "readlink",
+    ReadDir = "read_dir",
+    SyncDir = "sync_dir",
+    Restore = "restore",
+    HandleRead = "read_at",
+    HandleWrite = "write_at",
+    HandleAppend = "append",
+    HandleStat = "handle_stat",
+    HandleSetStat = "handle_set_stat",
+    HandleSync = "sync",
+    HandleAllocate = "allocate",
+    HandleAdvise = "advise",
+}
+
+/// Counters of one cache.
+#[derive(Debug, Default)]
+pub(crate) struct Stats {
+    hot: Counter<4>,
+    ops: Counter<OPS>,
+    evictions: AtomicU64,
+    bytes_read: Counter<2>,
+}
+
+const HITS: usize = 0;
+const NEGATIVE_HITS: usize = 1;
+const MISSES: usize = 2;
+const REVALIDATIONS: usize = 3;
+
+impl Stats {
+    /// Components answered from cached entries.
+    #[inline]
+    pub(crate) fn hits(&self, n: usize) {
+        self.hot.add(HITS, n as u64);
+    }
+
+    /// A component answered from a negative entry.
+    #[inline]
+    pub(crate) fn negative_hit(&self) {
+        self.hot.add(NEGATIVE_HITS, 1);
+    }
+
+    /// Components that the backend was asked to find.
+    pub(crate) fn misses(&self, n: usize) {
+        self.hot.add(MISSES, n as u64);
+    }
+
+    /// Cached components that the backend was asked to confirm.
+    pub(crate) fn revalidations(&self, n: usize) {
+        self.hot.add(REVALIDATIONS, n as u64);
+    }
+
+    /// Dentries given up under the cache's limits.
+    pub(crate) fn evictions(&self, n: usize) {
+        self.evictions.fetch_add(n as u64, Ordering::Relaxed);
+    }
+
+    /// A backend operation.
+    #[inline]
+    pub(crate) fn op(&self, op: Op) {
+        self.ops.add(op as usize, 1);
+    }
+
+    /// File bytes read.
+    #[inline]
+    pub(crate) fn read(&self, n: usize) {
+        self.bytes_read.add(0, n as u64);
+    }
+
+    /// File bytes written.
+    #[inline]
+    pub(crate) fn written(&self, n: usize) {
+        self.bytes_read.add(1, n as u64);
+    }
+
+    /// A copy of the present figures.
+    pub(crate) fn snapshot(&self) -> FsStats {
+        FsStats {
+            hits: self.hot.sum(HITS),
+            negative_hits: self.hot.sum(NEGATIVE_HITS),
+            misses: self.hot.sum(MISSES),
+            revalidations: self.hot.sum(REVALIDATIONS),
+            evictions: self.evictions.load(Ordering::Relaxed),
+            dentries: 0,
+            backend_calls: OP_NAMES
+                .iter()
+                .enumerate()
+                .map(|(i, name)| (*name, self.ops.sum(i)))
+                .filter(|(_, calls)| *calls > 0)
+                .collect(),
+            bytes_read: self.bytes_read.sum(0),
+            bytes_written: self.bytes_read.sum(1),
+            cache_bytes: 0,
+        }
+    }
+}
+
+/// Figures of one cache at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FsStats {
+    /// Path components answered from cached entries, also when they were revalidated first.
+    pub hits: u64,
+    /// Path components answered from negative entries.
+    pub negative_hits: u64,
+    /// Path components that the backend was asked to find.
+    pub misses: u64,
+    /// Cached components that the backend was asked to confirm.
+    pub revalidations: u64,
+    /// Dentries given up under the cache's limits.
+    pub evictions: u64,
+    /// Dentries cached now, negative ones included.
+    pub dentries: u64,
+    /// Calls of the backend by operation, those that happened.
+    pub backend_calls: Vec<(&'static str, u64)>,
+    /// File bytes read by guests.
+    pub bytes_read: u64,
+    /// File bytes written by guests.
+    pub bytes_written: u64,
+    /// Estimated bytes that dentries, inodes and directory lists take now.
+    pub cache_bytes: u64,
+}

@@ -1,0 +1,20 @@
+//! Making directories.
+
+use super::errno::retry;
+use super::stat::stat_at;
+use crate::abi::{Errno, FileType, Mode, Name, Result, Stat};
+use rustix::fd::BorrowedFd;
+use rustix::fs::{Mode as OsMode, mkdirat};
+
+/// Makes the directory `name` in `dir`. The process's umask applies to `mode`. `ESTALE` when an outsider put something
+/// else in its place before it could be looked at.
+pub(crate) fn mkdir(dir: BorrowedFd<'_>, name: Name<'_>, mode: Mode) -> Result<Stat> {
+    retry(|| mkdirat(dir, name.as_bytes(), OsMode::from_raw_mode(mode.bits())))?;
+    made(dir, name, FileType::Directory)
+}
+
+/// Attributes of what was just made under `name`, which must be of `file_type`.
+pub(super) fn made(dir: BorrowedFd<'_>, name: Name<'_>, file_type: FileType) -> Result<Stat> {
+    let stat = stat_at(dir, name)?;
+    if stat.file_type == file_type { Ok(stat) } else { Err(Errno::Stale.into()) }
+}

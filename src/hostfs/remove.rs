@@ -1,0 +1,25 @@
+//! Removing names.
+
+use super::errno::retry;
+use super::stat::stat_at;
+use crate::abi::{InodeKey, Name, Result};
+use rustix::fd::BorrowedFd;
+use rustix::fs::{AtFlags, unlinkat};
+
+/// Removes `name`, which is no directory, from `dir`. `EISDIR` for a directory.
+pub(crate) fn unlink(dir: BorrowedFd<'_>, name: Name<'_>) -> Result<()> {
+    retry(|| unlinkat(dir, name.as_bytes(), AtFlags::empty()))
+}
+
+/// Removes the empty directory `name` from `dir`. `ENOTDIR` for anything else, `ENOTEMPTY` for one with entries.
+pub(crate) fn rmdir(dir: BorrowedFd<'_>, name: Name<'_>) -> Result<()> {
+    retry(|| unlinkat(dir, name.as_bytes(), AtFlags::REMOVEDIR))
+}
+
+/// Takes back a name that an operation made and that failed later on, provided that it still is the object with `key`.
+/// The operation's own failure is what the caller hears of, so this one's is not told.
+pub(super) fn unlink_as(dir: BorrowedFd<'_>, name: Name<'_>, key: InodeKey) {
+    if stat_at(dir, name).is_ok_and(|stat| stat.key == key) {
+        let _ = unlink(dir, name);
+    }
+}

@@ -1,0 +1,61 @@
+//! Attributes: one `statx(2)` each.
+
+use super::errno::retry;
+use crate::abi::{Errno, FileType, InodeKey, Mode, Name, Result, Stat, Timespec};
+use rustix::fd::BorrowedFd;
+use rustix::fs::{AtFlags, Statx, StatxFlags, StatxTimestamp, makedev, statx};
+use std::num::NonZeroI64;
+
+/// What every `Stat` needs, and the birth time, without which an inode number is no identity.
+const MASK: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME);
+
+/// Attributes of `name` in `dir`, of a symbolic link itself. Does not trigger automounts.
+pub(crate) fn stat_at(dir: BorrowedFd<'_>, name: Name<'_>) -> Result<Stat> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+    convert(&retry(|| statx(dir, name.as_bytes(), flags, MASK))?)
+}
+
+/// Attributes of what `name` in `dir` is, provided that it still is the object with `key`; else `ESTALE`.
+pub(crate) fn stat_at_as(dir: BorrowedFd<'_>, name: Name<'_>, key: InodeKey) -> Result<Stat> {
+    stat_at(dir, name).and_then(|stat| expect(stat, key))
+}
+
+/// Attributes of an open object, also of one opened with `O_PATH`.
+pub(crate) fn stat_fd(fd: BorrowedFd<'_>) -> Result<Stat> {
+    convert(&retry(|| statx(fd, c"", AtFlags::EMPTY_PATH, MASK))?)
+}
+
+/// `stat` if it has `key`, else `ESTALE`.
+pub(crate) fn expect(stat: Stat, key: InodeKey) -> Result<Stat> {
+    if stat.key == key { Ok(stat) } else { Err(Errno::Stale.into()) }
+}
+
+/// `EIO` for a type that Linux does not have, which only a broken filesystem answers with.
+fn convert(raw: &Statx) -> Result<Stat> {
+    let mode = u32::from(raw.stx_mode);
+    let has_birth = raw.stx_mask & StatxFlags::BTIME.bits() != 0;
+    let birth = has_birth.then(|| time(raw.stx_btime).to_nanos_signed());
+    Ok(Stat {
+        key: InodeKey {
+            dev: makedev(raw.stx_dev_major, raw.stx_dev_minor),
+            ino: raw.stx_ino,
+            birth_ns: birth.and_then(NonZeroI64::new),
+        },
+        file_type: FileType::from_mode_bits(mode).ok_or(Errno::Io)?,
+        mode: Mode::new(mode),
+        nlink: u64::from(raw.stx_nlink),
+        uid: raw.stx_uid,
+        gid: raw.stx_gid,
+        size: raw.stx_size,
+        blocks: raw.stx_blocks,
+        blksize: raw.stx_blksize,
+        atime: time(raw.stx_atime),
+        mtime: time(raw.stx_mtime),
+        ctime: time(raw.stx_ctime),
+    })
+}
+
+/// Passes any point in time through; a nanosecond part out of range, which only a broken filesystem has, is cut.
+fn time(raw: StatxTimestamp) -> Timespec {
+    Timespec { secs: raw.tv_sec, nanos: raw.tv_nsec.min(999_999_999) }
+}

@@ -1,0 +1,12 @@
+//! Reaching the disk.
+
+use super::errno::retry;
+use crate::abi::Result;
+use rustix::fd::BorrowedFd;
+use rustix::fs::{fdatasync, fsync};
+
+/// Makes what was written to an open file, or the entries of a readable directory, reach the disk; with `data_only`
+/// without metadata that reading the data back does not need (fdatasync(2)).
+pub(crate) fn sync(fd: BorrowedFd<'_>, data_only: bool) -> Result<()> {
+    retry(|| if data_only { fdatasync(fd) } else { fsync(fd) })
+}

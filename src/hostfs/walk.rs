@@ -1,0 +1,71 @@
+//! Finding names, and getting hold of what they name.
+
+use super::FdBudget;
+use super::stat::{expect, stat_at, stat_fd};
+use crate::abi::{Errno, Error, FileType, InodeKey, Name, Result, Stat};
+use cap_std::fs::Dir;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{Mode, OFlags, openat};
+use std::sync::Arc;
+
+/// How often a component that an outsider keeps swapping is looked at anew before the answer is `ESTALE`.
+const SWAPS_MAX: usize = 8;
+
+/// What crossing a name led to.
+pub(crate) enum Crossed {
+    /// A directory, held.
+    Directory(Arc<Dir>, Stat),
+    /// Something else, a symbolic link for instance; not held.
+    Other(Stat),
+}
+
+/// A control handle of the directory `name` in `dir`, with its attributes. `ENOTDIR` for anything else, symbolic links
+/// included.
+pub(crate) fn open_dir(budget: &FdBudget, dir: BorrowedFd<'_>, name: Name<'_>) -> Result<(Arc<Dir>, Stat)> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = budget.opening(|| openat(dir, name.as_bytes(), flags, Mode::empty()))?;
+    let stat = stat_fd(fd.as_fd())?;
+    Ok((Arc::new(Dir::from_std_file(fd.into())), stat))
+}
+
+/// A control handle of the directory `name` in `dir` if it still is the object with `key`; `ESTALE` when it is another
+/// one, no directory any more, or gone.
+pub(crate) fn open_dir_as(budget: &FdBudget, dir: BorrowedFd<'_>, name: Name<'_>, key: InodeKey) -> Result<Arc<Dir>> {
+    match open_dir(budget, dir, name) {
+        Ok((held, stat)) => expect(stat, key).map(|_| held),
+        Err(Error::Errno(Errno::Noent | Errno::Notdir)) => Err(Errno::Stale.into()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Crosses `name` on the way to a further name: holds it if it is a directory. Symbolic links are not followed.
+pub(crate) fn cross(budget: &FdBudget, dir: BorrowedFd<'_>, name: Name<'_>) -> Result<Crossed> {
+    for _ in 0..SWAPS_MAX {
+        match open_dir(budget, dir, name) {
+            Ok((held, stat)) => return Ok(Crossed::Directory(held, stat)),
+            Err(Error::Errno(Errno::Notdir)) => {}
+            Err(error) => return Err(error),
+        }
+        // ENOTDIR does not say what is there instead. If it is a directory by now, it was swapped in between.
+        let stat = stat_at(dir, name)?;
+        if stat.file_type != FileType::Directory {
+            return Ok(Crossed::Other(stat));
+        }
+    }
+    Err(Errno::Stale.into())
+}
+
+/// Gets hold of `name` in `dir`, whatever its type, without opening it (`O_PATH`), if it still is the object with
+/// `key`; else `ESTALE`.
+pub(crate) fn hold(budget: &FdBudget, dir: BorrowedFd<'_>, name: Name<'_>, key: InodeKey) -> Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = budget.opening(|| openat(dir, name.as_bytes(), flags, Mode::empty()))?;
+    expect(stat_fd(fd.as_fd())?, key)?;
+    Ok(fd)
+}
+
+/// A readable descriptor of a directory that is held by a control handle, for listing, syncing and locking.
+pub(crate) fn readable(budget: &FdBudget, dir: BorrowedFd<'_>) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    budget.opening(|| openat(dir, c".", flags, Mode::empty()))
+}

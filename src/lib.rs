@@ -1,0 +1,55 @@
+//! A user-space filesystem for WebAssembly guests, in the design of gVisor's gofer client.
+//!
+//! A guest sees files through WASI preopens. In a runtime those are thin wrappers over host directories; here they are a
+//! filesystem: guest operations go through a cache of dentries and inodes with a chosen coherence policy, and what the
+//! cache cannot answer goes to a backend.
+//!
+//! ```text
+//!    guest (core module)
+//!       | wasi_snapshot_preview1
+//!    +--v--------------------------------------------------------------+
+//!    | wasi      front ends: decode, call, encode                       |
+//!    +--v--------------------------------------------------------------+
+//!    | vfs       namespace, resolution, rights, open files              |
+//!    +--v--------------------------------------------------------------+
+//!    | gofer     GoferFs: dentries, inodes, handles, coherence          |
+//!    +--v--------------------------------------------------------------+
+//!    | backend   directfs | memory | your own                           |
+//!    +--v--------------------------------------------------------------+
+//!    | hostfs    confined host operations on directory handles          |
+//!    +-----------------------------------------------------------------+
+//!    | abi  vocabulary      sync  ranked locks                          |
+//!    +-----------------------------------------------------------------+
+//! ```
+//!
+//! # Reading order
+//!
+//! [`abi`] (the words), [`backend`] (the trait to implement for storage of your own), [`gofer`] (the cache), [`vfs`]
+//! (mounts, paths, rights), [`wasi`] (front ends). `docs/ARCHITECTURE.md` tells why it is cut like this.
+//!
+//! # Embedding
+//!
+//! Build a [`Gofer`] once per process and give each guest a context of it; [`p1`] shows the lines that an embedder of
+//! wasmtime changes.
+
+#![deny(missing_docs)]
+#![deny(unsafe_code)]
+
+pub mod abi;
+pub mod backend;
+pub mod gofer;
+mod hostfs;
+mod sync;
+pub mod vfs;
+pub mod wasi;
+
+pub use abi::{Call, Errno, Error, FileType, Stat};
+pub use backend::directfs::DirectFs;
+pub use backend::memory::MemoryFs;
+pub use backend::{Backend, IntoBackend, SharedBackend};
+pub use gofer::{CachePolicy, FsOptions, FsStats};
+pub use vfs::{
+    BuildError, DirEntryInfo, Gofer, GoferBuilder, GoferCtx, MountOptions, MountStats, PathReader, Preopen, Report,
+};
+#[cfg(feature = "p1")]
+pub use wasi::p1;

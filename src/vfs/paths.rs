@@ -1,0 +1,275 @@
+//! Operations by path, relative to an open directory.
+
+use super::directory::OpenDirectory;
+use super::namespace::Place;
+use super::open_file::OpenFile;
+use super::resolve::{Last, Parent, Resolved, resolve, resolve_or_missing, resolve_parent, stat};
+use super::rights::Rights;
+use crate::abi::{Call, Errno, Error, FileType, Mode, Name, OpenFlags, Result, SetStat, SetTime, Stat};
+
+/// How often an operation starts again when others change what it works on.
+const TRIES: usize = 16;
+
+/// What a guest asks of an open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenHow {
+    /// Whether a symbolic link at the end is followed; else it is `ELOOP`.
+    pub follow: bool,
+    /// Whether a missing file is made.
+    pub create: bool,
+    /// With `create`: `EEXIST` for one that is not missing.
+    pub exclusive: bool,
+    /// Whether the file is emptied.
+    pub truncate: bool,
+    /// Whether anything but a directory is `ENOTDIR`.
+    pub directory: bool,
+    /// For reading.
+    pub read: bool,
+    /// For writing.
+    pub write: bool,
+    /// Whether every write goes to the end.
+    pub append: bool,
+    /// Whether every write reaches the disk with its metadata.
+    pub sync: bool,
+    /// Whether every write reaches the disk.
+    pub dsync: bool,
+}
+
+/// Something open.
+#[derive(Debug)]
+pub enum Descriptor {
+    /// A file, device or pipe.
+    File(OpenFile),
+    /// A directory.
+    Directory(OpenDirectory),
+}
+
+/// A name that an operation is to make, replace or remove.
+struct Target<'p> {
+    dir: Place,
+    name: Name<'p>,
+    slash: bool,
+}
+
+impl OpenDirectory {
+    /// What may be done at a place reached from here: what the preopen grants and the mount there allows.
+    pub(super) fn rights_at(&self, place: &Place) -> Result<Rights> {
+        Ok(self.granted & self.ns.mount(place.mount)?.rights)
+    }
+
+    /// Attributes of what `path` leads to.
+    #[inline]
+    pub fn stat_at(&self, call: &Call, path: &[u8], follow: bool) -> Result<Stat> {
+        stat(&self.ns, call, &self.place, path, follow)
+    }
+
+    /// Sets times of what `path` leads to. `EROFS` on a read-only mount.
+    pub fn set_times_at(
+        &self,
+        call: &Call,
+        path: &[u8],
+        follow: bool,
+        atime: Option<SetTime>,
+        mtime: Option<SetTime>,
+    ) -> Result<()> {
+        let place = resolve(&self.ns, call, &self.place, path, follow)?;
+        self.rights_at(&place)?.require(Rights::CHANGE)?;
+        place.dentry.fs().set_attr(call, &place.dentry, &SetStat { atime, mtime, ..SetStat::default() })
+    }
+
+    /// The contents of the symbolic link at `path`; `EINVAL` for anything else.
+    pub fn readlink_at(&self, call: &Call, path: &[u8]) -> Result<Vec<u8>> {
+        let place = resolve(&self.ns, call, &self.place, path, false)?;
+        place.dentry.fs().readlink(call, &place.dentry)
+    }
+
+    /// Opens `path`.
+    pub fn open_at(&self, call: &Call, path: &[u8], how: OpenHow) -> Result<Descriptor> {
+        if how.directory && (how.create || how.exclusive || how.truncate) {
+            return Err(Errno::Inval.into());
+        }
+        for _ in 0..TRIES {
+            let opened = self.try_open(call, path, how);
+            match opened {
+                // Swapped, or made by somebody else, between the look and the open.
+                Err(Error::Errno(Errno::Stale)) => {}
+                Err(Error::Errno(Errno::Exist)) if !how.exclusive => {}
+                other => return other,
+            }
+        }
+        Err(Errno::Stale.into())
+    }
+
+    fn try_open(&self, call: &Call, path: &[u8], how: OpenHow) -> Result<Descriptor> {
+        let exclusive = how.create && how.exclusive;
+        match resolve_or_missing(&self.ns, call, &self.place, path, how.follow && !exclusive)? {
+            Resolved::Found(_) if exclusive => Err(Errno::Exist.into()),
+            Resolved::Found(place) => self.open_place(call, place, how),
+            Resolved::Missing { .. } if !how.create => Err(Errno::Noent.into()),
+            Resolved::Missing { slash: true, .. } => Err(Errno::Isdir.into()),
+            Resolved::Missing { dir, name, .. } => self.create_file(call, &dir, name.as_name(), how),
+        }
+    }
+
+    fn open_place(&self, call: &Call, place: Place, how: OpenHow) -> Result<Descriptor> {
+        let rights = self.rights_at(&place)?;
+        let fs = std::sync::Arc::clone(place.dentry.fs());
+        match place.dentry.file_type() {
+            FileType::Directory if how.write || how.create || how.truncate => Err(Errno::Isdir.into()),
+            FileType::Directory => {
+                let open = fs.open_dir(call, &place.dentry)?;
+                Ok(Descriptor::Directory(OpenDirectory::new(&self.ns, place, self.granted, open)))
+            }
+            _ if how.directory => Err(Errno::Notdir.into()),
+            FileType::Symlink => Err(Errno::Loop.into()),
+            FileType::Regular | FileType::Fifo | FileType::Socket | FileType::CharDevice | FileType::BlockDevice => {
+                let opened = Rights::of_open_file(rights, how.read, how.write)?;
+                let mut flags = how.flags(opened);
+                if how.truncate && place.dentry.file_type() == FileType::Regular {
+                    rights.require(Rights::WRITE)?;
+                    // The description's rights stay those that were asked for.
+                    flags |= OpenFlags::WRITE | OpenFlags::TRUNC;
+                }
+                let file = fs.open(call, &place.dentry, flags)?;
+                Ok(Descriptor::File(OpenFile::new(file, opened, how.append)))
+            }
+        }
+    }
+
+    fn create_file(&self, call: &Call, dir: &Place, name: Name<'_>, how: OpenHow) -> Result<Descriptor> {
+        let rights = self.rights_at(dir)?;
+        rights.require(Rights::CHANGE)?;
+        let opened = Rights::of_open_file(rights, how.read, how.write)?;
+        let fs = dir.dentry.fs();
+        let file = fs.create(call, &dir.dentry, name, how.flags(opened), Mode::new(0o666))?;
+        Ok(Descriptor::File(OpenFile::new(file, opened, how.append)))
+    }
+
+    /// The target of an operation that makes a name: `EEXIST` for `.`, `..` and the start itself, and for a name that
+    /// exists where nothing may be made.
+    fn target_to_make<'p>(&self, call: &Call, path: &'p [u8]) -> Result<Target<'p>> {
+        let Parent { dir, last, slash } = resolve_parent(&self.ns, call, &self.place, path)?;
+        let Last::Name(name) = last else { return Err(Errno::Exist.into()) };
+        if let Err(refused) = self.rights_at(&dir)?.require(Rights::CHANGE) {
+            let exists = resolve_or_missing(&self.ns, call, &dir, name.as_bytes(), false)?;
+            return Err(if matches!(exists, Resolved::Found(_)) { Errno::Exist.into() } else { refused });
+        }
+        Ok(Target { dir, name, slash })
+    }
+
+    /// The target of an operation that removes or moves a name.
+    fn target_to_change<'p>(&self, call: &Call, path: &'p [u8], dots: Errno) -> Result<Target<'p>> {
+        let Parent { dir, last, slash } = resolve_parent(&self.ns, call, &self.place, path)?;
+        let Last::Name(name) = last else { return Err(dots.into()) };
+        Ok(Target { dir, name, slash })
+    }
+
+    /// Makes a directory.
+    pub fn create_directory_at(&self, call: &Call, path: &[u8]) -> Result<()> {
+        let Target { dir, name, .. } = self.target_to_make(call, path)?;
+        dir.dentry.fs().mkdir(call, &dir.dentry, name, Mode::new(0o777))
+    }
+
+    /// Makes a symbolic link with the contents `target`: `EPERM` for an absolute one, which could only lead outside,
+    /// `ENOENT` for an empty one.
+    pub fn symlink_at(&self, call: &Call, target: &[u8], path: &[u8]) -> Result<()> {
+        match target {
+            [] => return Err(Errno::Noent.into()),
+            [b'/', ..] => return Err(Errno::Perm.into()),
+            _ if target.len() > crate::abi::PATH_MAX => return Err(Errno::Nametoolong.into()),
+            _ if target.contains(&0) => return Err(Errno::Inval.into()),
+            _ => {}
+        }
+        let Target { dir, name, slash } = self.target_to_make(call, path)?;
+        self.refuse_slash(call, &dir, name, slash)?;
+        dir.dentry.fs().symlink(call, &dir.dentry, name, target)
+    }
+
+    /// A name that something other than a directory is to get cannot end in a slash: `ENOENT`, or `EEXIST` when it is
+    /// taken, as Linux answers.
+    fn refuse_slash(&self, call: &Call, dir: &Place, name: Name<'_>, slash: bool) -> Result<()> {
+        if !slash {
+            return Ok(());
+        }
+        match resolve_or_missing(&self.ns, call, dir, name.as_bytes(), false)? {
+            Resolved::Found(_) => Err(Errno::Exist.into()),
+            Resolved::Missing { .. } => Err(Errno::Noent.into()),
+        }
+    }
+
+    /// Makes `new_path`, relative to `new_dir`, a further name of what `old_path` names; a symbolic link is not
+    /// followed. `EXDEV` across mounts.
+    pub fn link_at(&self, call: &Call, old_path: &[u8], new_dir: &OpenDirectory, new_path: &[u8]) -> Result<()> {
+        let old = resolve(&self.ns, call, &self.place, old_path, false)?;
+        let Target { dir, name, slash } = match new_dir.target_to_make(call, new_path) {
+            // Another mount is told as that, whatever it allows.
+            Err(Error::Errno(Errno::Rofs)) if self.rights_at(&old)?.contains(Rights::CHANGE) => {
+                let parent = resolve_parent(&new_dir.ns, call, &new_dir.place, new_path)?;
+                let same = parent.dir.mount == old.mount;
+                return Err(if same { Errno::Rofs.into() } else { Errno::Xdev.into() });
+            }
+            target => target?,
+        };
+        if old.mount != dir.mount || !std::sync::Arc::ptr_eq(&self.ns, &new_dir.ns) {
+            return Err(Errno::Xdev.into());
+        }
+        self.rights_at(&old)?.require(Rights::CHANGE)?;
+        new_dir.refuse_slash(call, &dir, name, slash)?;
+        dir.dentry.fs().link(call, &old.dentry, &dir.dentry, name)
+    }
+
+    /// Moves `old_path` to `new_path`, relative to `new_dir`. `EXDEV` across mounts, `EBUSY` for `.` and `..`.
+    pub fn rename_at(&self, call: &Call, old_path: &[u8], new_dir: &OpenDirectory, new_path: &[u8]) -> Result<()> {
+        let old = self.target_to_change(call, old_path, Errno::Busy)?;
+        let new = new_dir.target_to_change(call, new_path, Errno::Busy)?;
+        if old.dir.mount != new.dir.mount || !std::sync::Arc::ptr_eq(&self.ns, &new_dir.ns) {
+            return Err(Errno::Xdev.into());
+        }
+        self.rights_at(&old.dir)?.require(Rights::CHANGE)?;
+        new_dir.rights_at(&new.dir)?.require(Rights::CHANGE)?;
+        if old.slash || new.slash {
+            // A slash behind either name asks for a directory to be moved; symbolic links are not followed here.
+            let moved = resolve(&self.ns, call, &old.dir, old.name.as_bytes(), false)?;
+            if moved.dentry.file_type() != FileType::Directory {
+                return Err(Errno::Notdir.into());
+            }
+        }
+        let fs = old.dir.dentry.fs();
+        fs.rename(call, (&old.dir.dentry, old.name), (&new.dir.dentry, new.name))
+    }
+
+    /// Removes a name that is no directory: `EISDIR` for one, `ENOTDIR` for a slash behind anything else.
+    pub fn unlink_at(&self, call: &Call, path: &[u8]) -> Result<()> {
+        let Target { dir, name, slash } = self.target_to_change(call, path, Errno::Isdir)?;
+        self.rights_at(&dir)?.require(Rights::CHANGE)?;
+        if slash {
+            let place = resolve(&self.ns, call, &dir, name.as_bytes(), false)?;
+            let directory = place.dentry.file_type() == FileType::Directory;
+            return Err(if directory { Errno::Isdir.into() } else { Errno::Notdir.into() });
+        }
+        dir.dentry.fs().unlink(call, &dir.dentry, name)
+    }
+
+    /// Removes an empty directory: `EINVAL` for `.`, `ENOTEMPTY` for `..`.
+    pub fn remove_directory_at(&self, call: &Call, path: &[u8]) -> Result<()> {
+        let Parent { dir, last, .. } = resolve_parent(&self.ns, call, &self.place, path)?;
+        let name = match last {
+            Last::Name(name) => name,
+            Last::Dot => return Err(Errno::Inval.into()),
+            Last::DotDot => return Err(Errno::Notempty.into()),
+        };
+        self.rights_at(&dir)?.require(Rights::CHANGE)?;
+        dir.dentry.fs().rmdir(call, &dir.dentry, name)
+    }
+}
+
+impl OpenHow {
+    fn flags(self, rights: Rights) -> OpenFlags {
+        let mut flags = OpenFlags::empty();
+        flags.set(OpenFlags::READ, rights.contains(Rights::READ));
+        flags.set(OpenFlags::WRITE, rights.contains(Rights::WRITE));
+        flags.set(OpenFlags::SYNC, self.sync);
+        flags.set(OpenFlags::DSYNC, self.dsync);
+        flags
+    }
+}
