@@ -1,1 +1,21 @@
-fn main() {}
+//! The `wasi-gofer` command: `wasmtime run` with mounts, and a look at a mount without a guest.
+
+mod cli;
+mod commands;
+mod engine;
+mod exit;
+mod guest;
+mod invoke;
+mod log;
+mod mount_spec;
+mod mounts;
+mod options;
+mod rlimit;
+mod show;
+mod stats;
+mod suggest;
+mod wasi;
+
+fn main() {
+    std::process::exit(cli::main());
+}

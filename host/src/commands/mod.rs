@@ -1,0 +1,6 @@
+//! One subcommand per file.
+
+pub(crate) mod cat;
+pub(crate) mod ls;
+pub(crate) mod run;
+pub(crate) mod stat;

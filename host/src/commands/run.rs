@@ -1,0 +1,129 @@
+//! `wasi-gofer run`.
+
+use crate::guest::Guest;
+use crate::invoke::Call;
+use crate::log::LogArgs;
+use crate::mounts::MountArgs;
+use crate::stats::Sink;
+use crate::wasi::EnvVar;
+use crate::{engine, exit, options, wasi};
+use anyhow::{Context as _, Result, bail};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use wasi_gofer::Gofer;
+use wasi_gofer::GoferCtx;
+use wasi_gofer::p1::GoferP1Ctx;
+use wasmtime_cli_flags::CommonOptions;
+
+/// Options of `run`.
+#[derive(clap::Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    common: CommonOptions,
+
+    #[command(flatten)]
+    mounts: MountArgs,
+
+    /// Set a variable of the guest's environment; NAME alone hands on this process's own
+    #[arg(long = "env", value_name = "NAME[=VALUE]", value_parser = EnvVar::parse)]
+    variables: Vec<EnvVar>,
+
+    /// The guest's first argument, in place of the module's file name
+    #[arg(long, value_name = "NAME")]
+    argv0: Option<String>,
+
+    /// Call this export in place of `_start`; the arguments are its own, and its results are printed
+    #[arg(long, value_name = "FUNCTION")]
+    invoke: Option<String>,
+
+    /// Instantiate this module first and let the main module import its exports under NAME
+    #[arg(long = "preload", value_name = "NAME=MODULE", value_parser = parse_preload)]
+    preloads: Vec<(String, PathBuf)>,
+
+    /// Also run modules that `wasmtime compile` made; they are machine code that nothing checks
+    #[arg(long)]
+    allow_precompiled: bool,
+
+    // Known so that it is refused by name.
+    #[arg(long, hide = true, value_name = "STRATEGY")]
+    profile: Option<String>,
+
+    /// Write what each mount counted as JSON at exit, to FILE or to the standard error stream
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    stats: Option<Option<PathBuf>>,
+
+    #[command(flatten)]
+    log: LogArgs,
+
+    /// The module to run (`-`: the standard input) and the guest's arguments
+    #[arg(value_name = "MODULE", trailing_var_arg = true, required = true)]
+    module_and_args: Vec<OsString>,
+}
+
+fn parse_preload(text: &str) -> Result<(String, PathBuf)> {
+    match text.split_once('=') {
+        Some((_, "")) | None => bail!("NAME=MODULE is needed"),
+        Some((name, path)) => Ok((name.to_owned(), path.into())),
+    }
+}
+
+/// Runs the guest. Everything that can be refused is refused before its first instruction.
+pub(crate) fn execute(mut args: RunArgs) -> Result<i32> {
+    options::settle(&mut args.common)?;
+    if let Some(strategy) = &args.profile {
+        bail!("`--profile {strategy}` is refused: this build has no profiler");
+    }
+    if args.common.debug.logging != Some(false) {
+        args.log.init();
+    }
+    let arguments = wasi::arguments(args.argv0.as_deref(), &args.module_and_args)?;
+    let context = wasi::context(&args.common, &arguments, &args.variables)?;
+    let gofer = args.mounts.build()?;
+    let stats = args.stats.take();
+    let name = args.module_and_args.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let guest = load(&mut args, &name)?;
+    let sink = stats.map(|file| Sink::open(file.as_deref())).transpose()?;
+    let code = guest.run(GoferP1Ctx::new(context, files(&gofer, guest.options)))?;
+    drop(guest);
+    Ok(finish(&gofer, sink, code))
+}
+
+/// The guest's view of the mounts.
+fn files(gofer: &Gofer, options: &CommonOptions) -> GoferCtx {
+    // Wasmtime counts its descriptors among the resources; those of the standard streams do not count there.
+    match options.wasi.max_resources {
+        Some(most) => gofer.ctx().with_max_descriptors(most.saturating_add(3)),
+        None => gofer.ctx(),
+    }
+}
+
+/// Makes the modules ready to run.
+fn load<'a>(args: &'a mut RunArgs, name: &'a str) -> Result<Guest<'a>> {
+    let engine = engine::new(&mut args.common)?;
+    let (module, words) = args.module_and_args.split_first().context("no module")?;
+    let module = engine::load(&engine, module, args.allow_precompiled)?;
+    let call = Call::of(&module, args.invoke.as_deref(), words)?;
+    let preloads = args.preloads.iter().map(|(name, path)| {
+        let preload = engine::load(&engine, path.as_os_str(), args.allow_precompiled);
+        let preload = preload.map_err(|error| error.context(format!("--preload {name}")))?;
+        Ok((name.clone(), preload))
+    });
+    let preloads = preloads.collect::<Result<_>>()?;
+    Ok(Guest { options: &args.common, engine, name, module, preloads, call })
+}
+
+/// What is left to do when the guest has ended. A failure is told, and takes the place of the guest's success alone.
+fn finish(gofer: &Gofer, sink: Option<Sink>, code: i32) -> i32 {
+    let mut failures = Vec::new();
+    if let Some(Err(error)) = sink.map(|sink| sink.write(gofer)) {
+        failures.push(format!("{error:#}"));
+    }
+    for (mount, errno) in gofer.shutdown(None).failures {
+        let reason = exit::describe(errno.into());
+        failures.push(format!("what the guest wrote may not have reached the mount at `{mount}`: {reason}"));
+    }
+    for failure in &failures {
+        exit::say(failure);
+    }
+    if code == 0 && !failures.is_empty() { exit::OURS } else { code }
+}

@@ -1,0 +1,85 @@
+//! The engine, and modules made ready for it.
+
+use std::ffi::OsStr;
+use std::io::Read;
+use std::path::Path;
+use wasmtime::error::Context as _;
+use wasmtime::{CodeBuilder, CodeHint, Config, Engine, Error, Module, Precompiled, Result, bail, format_err};
+use wasmtime_cli_flags::CommonOptions;
+
+/// An engine with the user's sub-options.
+pub(crate) fn new(options: &mut CommonOptions) -> Result<Engine> {
+    let mut config = configure(options)?;
+    if options.wasm.timeout.is_some() {
+        config.epoch_interruption(true);
+    }
+    Engine::new(&config).context("cannot set up the engine")
+}
+
+/// The crate's `Config`. The compile cache is on by default; where it cannot be, for want of a home directory, the
+/// command works without one unless the user asked for it.
+fn configure(options: &mut CommonOptions) -> Result<Config> {
+    let by_default = options.codegen.cache.is_none() && options.codegen.cache_config.is_none();
+    match options.config(None) {
+        Ok(config) => Ok(config),
+        Err(error) if by_default => {
+            options.codegen.cache = Some(false);
+            let config = options.config(None).context("cannot set up the engine")?;
+            tracing::warn!("compiling without a cache: {error:#}");
+            Ok(config)
+        }
+        Err(error) => Err(error).context("cannot set up the engine"),
+    }
+}
+
+/// The module in the file `path`, or of the standard input for `-`.
+pub(crate) fn load(engine: &Engine, path: &OsStr, allow_precompiled: bool) -> Result<Module> {
+    let name = path.to_string_lossy();
+    let stdin = path == "-";
+    let bytes = if stdin { read_stdin() } else { std::fs::read(path) };
+    let bytes = bytes.with_context(|| format!("cannot read the module `{name}`"))?;
+    match Engine::detect_precompiled(&bytes) {
+        Some(Precompiled::Component) => Err(component(&name)),
+        Some(Precompiled::Module) if !allow_precompiled => {
+            bail!("`{name}` is a precompiled module: `--allow-precompiled` runs it, if you trust who made it")
+        }
+        Some(Precompiled::Module) => {
+            let file = (!stdin).then(|| Path::new(path));
+            deserialize(engine, file, &bytes).with_context(|| format!("cannot load the precompiled module `{name}`"))
+        }
+        None => compile(engine, Path::new(path), &bytes, &name),
+    }
+}
+
+fn read_stdin() -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn compile(engine: &Engine, path: &Path, bytes: &[u8], name: &str) -> Result<Module> {
+    let mut code = CodeBuilder::new(engine);
+    code.wasm_binary_or_text(bytes, Some(path))
+        .with_context(|| format!("`{name}` is neither a WebAssembly binary nor WebAssembly text"))?;
+    if matches!(code.hint(), Some(CodeHint::Component)) {
+        return Err(component(name));
+    }
+    code.compile_module().with_context(|| format!("`{name}` is not a valid module"))
+}
+
+fn component(name: &str) -> Error {
+    format_err!("`{name}` is a component: this version runs core modules only")
+}
+
+/// Loads machine code that wasmtime compiled before, from `file` where there is one (which maps it), else from `bytes`.
+fn deserialize(engine: &Engine, file: Option<&Path>, bytes: &[u8]) -> Result<Module> {
+    // SAFETY: the caller must vouch that the bytes come from `Engine::precompile_module` or its equals and are not
+    // changed while in use. No check can tell; that is what the user says by `--allow-precompiled`, which the only
+    // caller demands.
+    unsafe {
+        match file {
+            Some(file) => Module::deserialize_file(engine, file),
+            None => Module::deserialize(engine, bytes),
+        }
+    }
+}

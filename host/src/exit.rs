@@ -1,0 +1,50 @@
+//! Exit codes, and messages on the standard error stream.
+
+use std::fmt::Display;
+use std::io::Write;
+use wasi_gofer::abi::Error;
+
+/// Our own failures: the command line, a mount, a module that cannot be run. Docker's code for the same.
+pub(crate) const OURS: i32 = 125;
+
+/// The guest trapped: 128 + SIGABRT, as wasmtime on Unix.
+pub(crate) const TRAP: i32 = 134;
+
+/// The guest ended by an error that is neither an exit nor a trap, as wasmtime; and `ls`, `stat` or `cat` could not
+/// look at a path.
+pub(crate) const FAILED: i32 = 1;
+
+/// Says `message` on the standard error stream. Nobody is left to hear it when that fails.
+pub(crate) fn say(message: impl Display) {
+    let _ = writeln!(std::io::stderr().lock(), "wasi-gofer: {message}");
+}
+
+/// The exit code of a command: its own, or 125 and a message.
+pub(crate) fn code_of(result: anyhow::Result<i32>) -> i32 {
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            say(format_args!("{error:#}"));
+            OURS
+        }
+    }
+}
+
+/// An error in words, with its number's name.
+pub(crate) fn describe(error: Error) -> String {
+    let errno = error.errno();
+    let text = std::io::Error::from_raw_os_error(errno.raw()).to_string();
+    let words = text.split(" (os error").next().unwrap_or(&text);
+    format!("{words} ({errno})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::describe;
+    use wasi_gofer::abi::Errno;
+
+    #[test]
+    fn describe_has_words_and_the_errno() {
+        assert_eq!(describe(Errno::Noent.into()), "No such file or directory (ENOENT)");
+    }
+}

@@ -1,0 +1,167 @@
+//! The mounts that the command line asks for.
+
+use crate::mount_spec::{MountSpec, Source, parse_dir, parse_mount};
+use crate::{exit, rlimit};
+use anyhow::{Result, bail};
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use std::path::Path;
+use std::sync::Arc;
+use wasi_gofer::backend::directfs::FdBudget;
+use wasi_gofer::{DirectFs, Gofer, MemoryFs, MountOptions};
+
+/// Mount options as clap reads them: one list per option.
+#[derive(Clone, Debug, clap::Args)]
+struct RawMountArgs {
+    /// Give the guest a host directory, as wasmtime does; with `::ro` the guest may change nothing in it
+    ///
+    /// HOST alone is seen by the guest under the same name. A file can be mounted too.
+    #[arg(long = "dir", value_name = "HOST[::GUEST][::ro]",
+        value_parser = OsStringValueParser::new().try_map(|text| parse_dir(&text)))]
+    dirs: Vec<MountSpec>,
+
+    /// Mount a directory, a file or a tree in memory: `type=directfs|memory,src=PATH,dst=/GUEST[,ro][,cache=POLICY]...`
+    ///
+    /// Policies: exclusive, writethrough, shared (the default), none. A value with a comma is put in quotes. All keys
+    /// are in docs/CLI.md.
+    #[arg(long = "mount", value_name = "KEY=VALUE,...",
+        value_parser = OsStringValueParser::new().try_map(|text| parse_mount(&text)))]
+    mounts: Vec<MountSpec>,
+
+    /// Keep at most N control handles of host directories and files (default: a quarter of RLIMIT_NOFILE)
+    #[arg(long, value_name = "N")]
+    fds: Option<usize>,
+}
+
+/// Mount options in the order of the command line, which is the order of the guest's preopened descriptors.
+#[derive(Clone, Debug)]
+pub(crate) struct MountArgs {
+    specs: Vec<MountSpec>,
+    fds: Option<usize>,
+}
+
+impl Args for MountArgs {
+    fn augment_args(command: Command) -> Command {
+        RawMountArgs::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        RawMountArgs::augment_args_for_update(command)
+    }
+}
+
+impl FromArgMatches for MountArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let places = |id| matches.indices_of(id).into_iter().flatten();
+        let places: Vec<usize> = places("dirs").chain(places("mounts")).collect();
+        let raw = RawMountArgs::from_arg_matches(matches)?;
+        let mut specs: Vec<(usize, MountSpec)> =
+            places.into_iter().zip(raw.dirs.into_iter().chain(raw.mounts)).collect();
+        specs.sort_by_key(|(place, _)| *place);
+        Ok(MountArgs { specs: specs.into_iter().map(|(_, spec)| spec).collect(), fds: raw.fds })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl MountArgs {
+    /// Whether nothing is mounted.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.specs.is_empty()
+    }
+
+    /// Opens every mount.
+    pub(crate) fn build(&self) -> Result<Gofer> {
+        let budget = match self.budget(rlimit::raise_open_files())? {
+            Some(fds) => FdBudget::new(fds),
+            None => FdBudget::process(),
+        };
+        let mut builder = Gofer::builder();
+        for spec in &self.specs {
+            let options = MountOptions { read_only: spec.read_only, fs: spec.fs.clone() };
+            match &spec.source {
+                Source::Directfs(path) => builder.mount(&spec.dst, open(spec, path, &budget)?, options),
+                Source::Memory { limit: None } => builder.mount(&spec.dst, MemoryFs::new(), options),
+                Source::Memory { limit: Some(limit) } => {
+                    builder.mount(&spec.dst, MemoryFs::new().max_bytes(*limit), options)
+                }
+            };
+        }
+        Ok(builder.build()?)
+    }
+
+    /// How many control handles the process may hold, of `open_files` descriptors; `None` when nothing says it.
+    fn budget(&self, open_files: Option<u64>) -> Result<Option<usize>> {
+        let most = open_files.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+        let mut asked = self.fds.map(|fds| (fds, "--fds".to_owned()));
+        for spec in &self.specs {
+            let Some(fds) = spec.fds else { continue };
+            let place = format!("`fds` of the mount {}", spec.dst);
+            match &asked {
+                Some((before, there)) if *before != fds => {
+                    bail!("{there} says {before} and {place} says {fds}: the budget is one of the whole process");
+                }
+                _ => asked = Some((fds, place)),
+            }
+        }
+        match asked {
+            None => Ok(None),
+            Some((0, place)) => bail!("{place} says 0: at least one control handle is needed"),
+            Some((fds, place)) if fds > most => bail!("{place} says {fds}: RLIMIT_NOFILE allows {most} open files"),
+            Some((fds, _)) => Ok(Some(fds)),
+        }
+    }
+}
+
+/// The directory or file at `path`.
+fn open(spec: &MountSpec, path: &Path, budget: &Arc<FdBudget>) -> Result<DirectFs> {
+    match DirectFs::open_ambient(path) {
+        Ok(files) => Ok(files.with_budget(Arc::clone(budget))),
+        Err(error) => bail!("mount at `{}`: its source `{}`: {}", spec.dst, path.display(), exit::describe(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MountArgs, RawMountArgs};
+    use clap::{Args, Command, FromArgMatches};
+
+    fn parse(args: &[&str]) -> MountArgs {
+        let command = RawMountArgs::augment_args(Command::new("x"));
+        let matches = command.try_get_matches_from([&["x"], args].concat()).expect("parses");
+        MountArgs::from_arg_matches(&matches).expect("parses")
+    }
+
+    #[test]
+    fn specs_are_in_the_order_of_the_command_line() {
+        let args =
+            parse(&["--mount=type=memory,dst=/1", "--dir=.::/2", "--mount", "type=memory,dst=/3", "--dir=.::/4"]);
+        let order: Vec<&str> = args.specs.iter().map(|spec| spec.dst.as_str()).collect();
+        assert_eq!(order, ["/1", "/2", "/3", "/4"]);
+        assert!(parse(&[]).is_empty());
+    }
+
+    #[test]
+    fn budget_is_what_one_or_all_say() {
+        assert_eq!(parse(&[]).budget(Some(4096)).expect("a budget"), None);
+        assert_eq!(parse(&["--fds=7"]).budget(Some(4096)).expect("a budget"), Some(7));
+        let both = ["--fds=7", "--mount=type=memory,dst=/a,fds=7", "--mount=type=memory,dst=/b"];
+        assert_eq!(parse(&both).budget(None).expect("a budget"), Some(7));
+    }
+
+    #[test]
+    fn budget_refuses_two_sayings_zero_and_too_much() {
+        for (args, needle) in [
+            (&["--fds=7", "--mount=type=memory,dst=/a,fds=8"][..], "--fds says 7 and `fds` of the mount /a says 8"),
+            (&["--mount=type=memory,dst=/a,fds=1", "--mount=type=memory,dst=/b,fds=2"], "mount /a says 1"),
+            (&["--fds=0"], "--fds says 0"),
+            (&["--fds=5000"], "RLIMIT_NOFILE allows 4096"),
+        ] {
+            let message = parse(args).budget(Some(4096)).expect_err("refused").to_string();
+            assert!(message.contains(needle), "{message}");
+        }
+    }
+}
