@@ -6,6 +6,7 @@ use super::open_file::OpenFile;
 use super::resolve::{Last, Parent, Resolved, resolve, resolve_or_missing, resolve_parent, stat};
 use super::rights::Rights;
 use crate::abi::{Call, Errno, Error, FileType, Mode, Name, OpenFlags, Result, SetStat, SetTime, Stat};
+use std::sync::Arc;
 
 /// How often an operation starts again when others change what it works on.
 const TRIES: usize = 16;
@@ -113,7 +114,7 @@ impl OpenDirectory {
 
     fn open_place(&self, call: &Call, place: Place, how: OpenHow) -> Result<Descriptor> {
         let rights = self.rights_at(&place)?;
-        let fs = std::sync::Arc::clone(place.dentry.fs());
+        let fs = Arc::clone(place.dentry.fs());
         match place.dentry.file_type() {
             FileType::Directory if how.write || how.create || how.truncate => Err(Errno::Isdir.into()),
             FileType::Directory => {
@@ -148,7 +149,12 @@ impl OpenDirectory {
     /// The target of an operation that makes a name: `EEXIST` for `.`, `..` and the start itself, and for a name that
     /// exists where nothing may be made.
     fn target_to_make<'p>(&self, call: &Call, path: &'p [u8]) -> Result<Target<'p>> {
-        let Parent { dir, last, slash } = resolve_parent(&self.ns, call, &self.place, path)?;
+        let parent = resolve_parent(&self.ns, call, &self.place, path)?;
+        self.make_in(call, parent)
+    }
+
+    fn make_in<'p>(&self, call: &Call, parent: Parent<'p>) -> Result<Target<'p>> {
+        let Parent { dir, last, slash } = parent;
         let Last::Name(name) = last else { return Err(Errno::Exist.into()) };
         if let Err(refused) = self.rights_at(&dir)?.require(Rights::CHANGE) {
             let exists = resolve_or_missing(&self.ns, call, &dir, name.as_bytes(), false)?;
@@ -201,18 +207,11 @@ impl OpenDirectory {
     /// followed. `EXDEV` across mounts.
     pub fn link_at(&self, call: &Call, old_path: &[u8], new_dir: &OpenDirectory, new_path: &[u8]) -> Result<()> {
         let old = resolve(&self.ns, call, &self.place, old_path, false)?;
-        let Target { dir, name, slash } = match new_dir.target_to_make(call, new_path) {
-            // Another mount is told as that, whatever it allows.
-            Err(Error::Errno(Errno::Rofs)) if self.rights_at(&old)?.contains(Rights::CHANGE) => {
-                let parent = resolve_parent(&new_dir.ns, call, &new_dir.place, new_path)?;
-                let same = parent.dir.mount == old.mount;
-                return Err(if same { Errno::Rofs.into() } else { Errno::Xdev.into() });
-            }
-            target => target?,
-        };
-        if old.mount != dir.mount || !std::sync::Arc::ptr_eq(&self.ns, &new_dir.ns) {
+        let parent = resolve_parent(&new_dir.ns, call, &new_dir.place, new_path)?;
+        if old.mount != parent.dir.mount || !Arc::ptr_eq(&self.ns, &new_dir.ns) {
             return Err(Errno::Xdev.into());
         }
+        let Target { dir, name, slash } = new_dir.make_in(call, parent)?;
         self.rights_at(&old)?.require(Rights::CHANGE)?;
         new_dir.refuse_slash(call, &dir, name, slash)?;
         dir.dentry.fs().link(call, &old.dentry, &dir.dentry, name)
@@ -222,7 +221,7 @@ impl OpenDirectory {
     pub fn rename_at(&self, call: &Call, old_path: &[u8], new_dir: &OpenDirectory, new_path: &[u8]) -> Result<()> {
         let old = self.target_to_change(call, old_path, Errno::Busy)?;
         let new = new_dir.target_to_change(call, new_path, Errno::Busy)?;
-        if old.dir.mount != new.dir.mount || !std::sync::Arc::ptr_eq(&self.ns, &new_dir.ns) {
+        if old.dir.mount != new.dir.mount || !Arc::ptr_eq(&self.ns, &new_dir.ns) {
             return Err(Errno::Xdev.into());
         }
         self.rights_at(&old.dir)?.require(Rights::CHANGE)?;

@@ -6,6 +6,7 @@ use crate::gofer::dentry::DentryId;
 use crate::gofer::fs::GoferFs;
 use crate::gofer::inode::Inode;
 use crate::gofer::stats::Op;
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// How often an operation is repeated when its directories keep losing their handles to others.
@@ -93,6 +94,18 @@ impl GoferFs {
         call: &Call,
         id: DentryId,
         inode: &Inode,
+        op: impl FnMut(ErasedObject<'_>) -> Result<R>,
+    ) -> Result<R> {
+        self.on_object_and(call, id, inode, None, op)
+    }
+
+    /// As [`GoferFs::on_object`], where `op` needs the control handle of a further directory.
+    pub(super) fn on_object_and<R>(
+        &self,
+        call: &Call,
+        id: DentryId,
+        inode: &Inode,
+        further: Option<DentryId>,
         mut op: impl FnMut(ErasedObject<'_>) -> Result<R>,
     ) -> Result<R> {
         // A synthetic object has nothing behind it to be changed.
@@ -103,11 +116,9 @@ impl GoferFs {
             .as_ref()
             .and_then(|located| Some(Location { dir: located.dir.node()?, name: located.name.as_name() }));
         let object = ErasedObject { node, location, key, file_type };
-        match (&located, inode.is_dir()) {
-            (Some(located), false) => self.bound(call, &[located.dir_id], || op(object)),
-            (_, true) => self.bound(call, &[id], || op(object)),
-            (None, false) => op(object),
-        }
+        let own = if inode.is_dir() { Some(id) } else { located.as_ref().map(|located| located.dir_id) };
+        let dirs: SmallVec<[DentryId; 2]> = own.into_iter().chain(further).collect();
+        self.bound(call, &dirs, || op(object))
     }
 }
 

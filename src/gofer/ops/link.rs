@@ -15,8 +15,8 @@ impl GoferFs {
         let _guard = self.lock_dir(call, dir.inode())?;
         let node = self.dir_node(dir)?;
         let version = inode.attr_version();
-        let stat = self.bound(call, &[dir.id()], || {
-            self.on_object(call, of.id(), inode, |object| self.ask(Op::Link).link(call, object, node, name))
+        let stat = self.on_object_and(call, of.id(), inode, Some(dir.id()), |object| {
+            self.ask(Op::Link).link(call, object, node, name)
         })?;
         inode.attr_changed();
         self.learn(call, inode, &stat, version.wrapping_add(1));

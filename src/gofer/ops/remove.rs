@@ -1,6 +1,7 @@
 //! Names that go.
 
-use crate::abi::{Call, Errno, Name, Result};
+use crate::abi::{Call, Errno, Error, Name, Result};
+use crate::gofer::dentry::Dentry;
 use crate::gofer::fs::{DentryRef, GoferFs};
 use crate::gofer::inode::Inode;
 use crate::gofer::stats::Op;
@@ -55,12 +56,25 @@ impl GoferFs {
             // The answer is used below, from the cache; that the name is missing is for the backend to say.
             self.walk(call, dir, &[name], false)?;
         }
-        let tree = self.tree.read();
-        let Some(index) = tree.child_of(dir.id().index, name) else { return Ok(None) };
-        if tree.get(tree.id(index)).is_some_and(crate::gofer::dentry::Dentry::is_anchored) {
-            return Err(Errno::Busy.into());
+        let (id, inode) = {
+            let tree = self.tree.read();
+            let Some(index) = tree.child_of(dir.id().index, name) else { return Ok(None) };
+            let id = tree.id(index);
+            if tree.get(id).is_some_and(Dentry::is_anchored) {
+                return Err(Errno::Busy.into());
+            }
+            let Some(inode) = tree.inode(index) else { return Ok(None) };
+            (id, Arc::clone(inode))
+        };
+        if inode.is_dir() && inode.is_open() {
+            // Whoever holds it goes on holding it: without a name it could not be bound any more. When it cannot be
+            // bound now, it is gone already.
+            match self.bind(call, id) {
+                Err(Error::WouldWait) => return Err(Error::WouldWait),
+                Ok(()) | Err(_) => {}
+            }
         }
-        Ok(tree.inode(index).map(Arc::clone))
+        Ok(Some(inode))
     }
 
     /// Notes that an object lost a name; when it was the last, what is kept for later opens goes.

@@ -59,6 +59,16 @@ enum Checked {
     Changed,
 }
 
+/// What a batch of questions about cached names came to.
+enum Asked {
+    /// All stand.
+    Valid,
+    /// One is another by now, and is out of the cache.
+    Changed,
+    /// The first that was not answered is in a directory whose control handle was given back.
+    Unbound,
+}
+
 impl GoferFs {
     /// Walks over `names` from `start`. Cached components are answered as the policy allows; the rest is fetched from
     /// the backend in one call. A symbolic link ends the walk, the last one only if `follow_last`.
@@ -153,52 +163,78 @@ impl GoferFs {
     /// Asks the backend, in one batch, whether the cached components are what they were. Anchored ones keep their place
     /// whatever happens below them, and are the first of the chain.
     fn check(&self, call: &Call, start: &DentryRef, names: &[Name<'_>], chain: &[Crossed]) -> Result<Checked> {
-        let anchored = chain.iter().take_while(|crossed| crossed.anchored).count();
-        let doubtful = chain.get(anchored..).unwrap_or_default();
-        if doubtful.is_empty() {
-            return Ok(Checked::Valid(None));
+        let mut done = chain.iter().take_while(|crossed| crossed.anchored).count();
+        let mut last = None;
+        let mut tries = 0;
+        while let Some(doubtful) = chain.get(done..).filter(|doubtful| !doubtful.is_empty()) {
+            let before = done.checked_sub(1).and_then(|at| chain.get(at)).map_or(start.inode(), |c| &c.inode);
+            let mut stats = Vec::with_capacity(doubtful.len());
+            let answer = self.ask_names(call, before, doubtful, names.get(done..).unwrap_or_default(), &mut stats)?;
+            last = stats.last().copied();
+            let failed = doubtful.get(stats.len());
+            match (answer, failed) {
+                (Asked::Changed, _) => return Ok(Checked::Changed),
+                (Asked::Valid, _) => break,
+                (Asked::Unbound, Some(failed)) if tries < TRIES => {
+                    if !self.rebind(call, failed)? {
+                        return Ok(Checked::Changed);
+                    }
+                    // Those before it are valid: beginning again with them could cost it the handle that it got.
+                    tries = if stats.is_empty() { tries + 1 } else { 0 };
+                    done += stats.len();
+                }
+                (Asked::Unbound, _) => return Err(Errno::Mfile.into()),
+            }
         }
-        let before = chain.get(..anchored).and_then(<[_]>::last).map_or(start.inode(), |crossed| &crossed.inode);
-        let dirs = std::iter::once(before).chain(doubtful.iter().map(|crossed| &crossed.inode));
-        let names = names.get(anchored..).unwrap_or_default();
+        Ok(Checked::Valid(last))
+    }
+
+    /// Asks about `doubtful`, the first of which is in `before`; the attributes of those that stand go to `stats`.
+    fn ask_names(
+        &self,
+        call: &Call,
+        before: &Inode,
+        doubtful: &[Crossed],
+        names: &[Name<'_>],
+        stats: &mut Vec<Stat>,
+    ) -> Result<Asked> {
+        let dirs = std::iter::once(before).chain(doubtful.iter().map(|crossed| &*crossed.inode));
         let mut steps = SmallVec::<[ErasedStep<'_>; 6]>::new();
         for ((crossed, dir), name) in doubtful.iter().zip(dirs).zip(names) {
             let dir = dir.node().ok_or(Errno::Stale)?;
             steps.push(ErasedStep { dir, name: *name, key: crossed.inode.key() });
         }
         let versions: SmallVec<[u32; 6]> = doubtful.iter().map(|crossed| crossed.inode.attr_version()).collect();
-        let mut stats = Vec::with_capacity(steps.len());
-        self.stats.revalidations(steps.len());
-        let answer = self.ask(Op::Revalidate).revalidate_many(call, &steps, &mut stats);
-        for ((crossed, stat), version) in doubtful.iter().zip(&stats).zip(versions) {
+        let answer = self.ask(Op::Revalidate).revalidate_many(call, &steps, stats);
+        self.stats.revalidations(stats.len());
+        for ((crossed, stat), version) in doubtful.iter().zip(&*stats).zip(versions) {
             if stat.key != crossed.inode.key() || stat.file_type != crossed.inode.file_type() {
                 self.invalidate(call, crossed.id);
-                return Ok(Checked::Changed);
+                return Ok(Asked::Changed);
             }
             if crossed.inode.store_attr(stat, version) {
                 let handles = crossed.inode.take_handles();
                 self.release_handles(call, handles);
             }
         }
-        let failed = doubtful.get(stats.len());
-        match (answer, failed) {
-            (Ok(()), _) => Ok(Checked::Valid(stats.last().copied())),
-            (Err(Error::Unbound), Some(failed)) => self.rebind(call, failed),
+        match (answer, doubtful.get(stats.len())) {
+            (Ok(()), _) => Ok(Asked::Valid),
+            (Err(Error::Unbound), Some(_)) => Ok(Asked::Unbound),
             (Err(Error::Errno(Errno::Noent | Errno::Notdir)), Some(failed)) => {
                 self.invalidate(call, failed.id);
-                Ok(Checked::Changed)
+                Ok(Asked::Changed)
             }
             (Err(error), _) => Err(error),
         }
     }
 
-    /// Binds the directory that a step could not be checked in.
-    fn rebind(&self, call: &Call, failed: &Crossed) -> Result<Checked> {
+    /// Binds the directory that a step could not be checked in; false when that is another one by now.
+    fn rebind(&self, call: &Call, failed: &Crossed) -> Result<bool> {
         match self.bind(call, failed.dir) {
-            Ok(()) => Ok(Checked::Changed),
+            Ok(()) => Ok(true),
             Err(Error::Errno(Errno::Stale)) => {
                 self.invalidate(call, failed.dir);
-                Ok(Checked::Changed)
+                Ok(false)
             }
             Err(error) => Err(error),
         }

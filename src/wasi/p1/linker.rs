@@ -31,12 +31,14 @@ pub fn add_to_linker_sync<T: Send + 'static>(
 ) -> wasmtime::Result<()> {
     add_common(linker, f)?;
     linker.func_wrap(MODULE, "fd_read", move |mut caller: Caller<'_, T>, fd: i32, iovs: i32, n: i32, out: i32| {
+        refuel(&mut caller, f);
         with(&mut caller, f, |ctx, memory| {
             let routed = io::read(ctx, memory, fd.cast_unsigned(), vector(iovs, n, out), At::Position);
             route("fd_read", routed, |inner| in_tokio(stock::fd_read(&mut ctx.inner, memory, inner, iovs, n, out)))
         })
     })?;
     linker.func_wrap(MODULE, "fd_write", move |mut caller: Caller<'_, T>, fd: i32, iovs: i32, n: i32, out: i32| {
+        refuel(&mut caller, f);
         with(&mut caller, f, |ctx, memory| {
             let routed = io::write(ctx, memory, fd.cast_unsigned(), vector(iovs, n, out), At::Position);
             route("fd_write", routed, |inner| in_tokio(stock::fd_write(&mut ctx.inner, memory, inner, iovs, n, out)))
@@ -46,6 +48,7 @@ pub fn add_to_linker_sync<T: Send + 'static>(
         MODULE,
         "poll_oneoff",
         move |mut caller: Caller<'_, T>, subs: i32, events: i32, n: i32, out: i32| {
+            refuel(&mut caller, f);
             with(&mut caller, f, |ctx, memory| {
                 let args = (subs.cast_unsigned(), events.cast_unsigned(), n.cast_unsigned());
                 match poll::plan(ctx, memory, args.0, args.1, args.2) {
@@ -78,6 +81,7 @@ pub fn add_to_linker_async<T: Send + 'static>(
         move |mut caller: Caller<'_, T>, (fd, iovs, n, out): (i32, i32, i32, i32)| {
             Box::new(async move {
                 let view = View::of(&mut caller, f)?;
+                refuel(&mut caller, f);
                 let (ctx, mut memory) = view.split(&mut caller, f);
                 match io::read(ctx, &mut memory, fd.cast_unsigned(), vector(iovs, n, out), At::Position) {
                     Ok(Some(inner)) => {
@@ -94,6 +98,7 @@ pub fn add_to_linker_async<T: Send + 'static>(
         move |mut caller: Caller<'_, T>, (fd, iovs, n, out): (i32, i32, i32, i32)| {
             Box::new(async move {
                 let view = View::of(&mut caller, f)?;
+                refuel(&mut caller, f);
                 let (ctx, mut memory) = view.split(&mut caller, f);
                 match io::write(ctx, &mut memory, fd.cast_unsigned(), vector(iovs, n, out), At::Position) {
                     Ok(Some(inner)) => {
@@ -110,6 +115,7 @@ pub fn add_to_linker_async<T: Send + 'static>(
         move |mut caller: Caller<'_, T>, (subs, events, n, out): (i32, i32, i32, i32)| {
             Box::new(async move {
                 let view = View::of(&mut caller, f)?;
+                refuel(&mut caller, f);
                 let (ctx, mut memory) = view.split(&mut caller, f);
                 let args = (subs.cast_unsigned(), events.cast_unsigned(), n.cast_unsigned());
                 match poll::plan(ctx, &memory, args.0, args.1, args.2) {
@@ -197,17 +203,21 @@ impl View {
         caller: &'c mut Caller<'_, T>,
         f: impl Project<T>,
     ) -> (&'c mut GoferP1Ctx, GuestMemory<'c>) {
-        let fuel = caller.as_context_mut().hostcall_fuel();
-        let (ctx, memory) = match self {
+        match self {
             View::Plain(memory) => {
                 let (data, store) = memory.data_and_store_mut(caller);
                 (f(store), GuestMemory::Unshared(data))
             }
             View::Shared(memory) => (f(caller.data_mut()), GuestMemory::Shared(memory.data())),
-        };
-        ctx.inner.set_hostcall_fuel(fuel);
-        (ctx, memory)
+        }
     }
+}
+
+/// Hands the store's fuel to the inner context, which counts by it what a call makes the host copy.
+#[inline]
+fn refuel<T: 'static>(caller: &mut Caller<'_, T>, f: impl Project<T>) {
+    let fuel = caller.as_context_mut().hostcall_fuel();
+    f(caller.data_mut()).inner.set_hostcall_fuel(fuel);
 }
 
 #[inline]
@@ -226,12 +236,15 @@ fn with<T: 'static>(
 macro_rules! link {
     ($linker:ident, $f:ident, |$ctx:ident, $memory:ident| $($name:ident($($arg:ident: $ty:ty),*) $kind:tt $body:expr;)*) => {$(
         $linker.func_wrap(MODULE, stringify!($name), move |mut caller: Caller<'_, T>, $($arg: $ty),*| {
+            link!(@$kind refuel(&mut caller, $f));
             with(&mut caller, $f, |$ctx, $memory| {
                 let _ = (&$ctx, &$memory);
                 link!(@$kind $name, $body)
             })
         })?;
     )*};
+    (@= refuel($caller:expr, $f:expr)) => {};
+    (@=> refuel($caller:expr, $f:expr)) => { refuel($caller, $f) };
     (@= $name:ident, $body:expr) => { end(stringify!($name), $body) };
     (@=> $name:ident, $body:expr) => { $body };
 }
