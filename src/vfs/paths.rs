@@ -3,7 +3,7 @@
 use super::directory::OpenDirectory;
 use super::namespace::Place;
 use super::open_file::OpenFile;
-use super::resolve::{Last, Parent, Resolved, resolve, resolve_or_missing, resolve_parent, stat};
+use super::resolve::{Last, Parent, Resolved, open_cached, resolve, resolve_or_missing, resolve_parent, stat};
 use super::rights::Rights;
 use crate::abi::{Call, Errno, Error, FileType, Mode, Name, OpenFlags, Result, SetStat, SetTime, Stat};
 use std::sync::Arc;
@@ -89,6 +89,9 @@ impl OpenDirectory {
         if how.directory && (how.create || how.exclusive || how.truncate) {
             return Err(Errno::Inval.into());
         }
+        if let Some(file) = self.open_cached(path, how) {
+            return Ok(Descriptor::File(file));
+        }
         for _ in 0..TRIES {
             let opened = self.try_open(call, path, how);
             match opened {
@@ -99,6 +102,17 @@ impl OpenDirectory {
             }
         }
         Err(Errno::Stale.into())
+    }
+
+    /// The common open: of a file that is cached with a handle, and neither made nor emptied.
+    #[inline]
+    fn open_cached(&self, path: &[u8], how: OpenHow) -> Option<OpenFile> {
+        if how.directory || how.truncate || (how.create && how.exclusive) {
+            return None;
+        }
+        let rights = Rights::of_open_file(self.rights().ok()?, how.read, how.write).ok()?;
+        let file = open_cached(&self.place, path, how.follow, how.flags(rights))?;
+        Some(OpenFile::new(file, rights, how.append))
     }
 
     fn try_open(&self, call: &Call, path: &[u8], how: OpenHow) -> Result<Descriptor> {

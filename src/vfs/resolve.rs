@@ -4,8 +4,8 @@
 //! targets and a `..` above the start are `EPERM`, as WASI demands. The common path, without `..`, is one walk.
 
 use super::namespace::{Namespace, Place};
-use crate::abi::{Call, Errno, Error, FileType, Name, NameBuf, PATH_MAX, Result, SYMLINKS_MAX, Stat};
-use crate::gofer::{StatAt, Stop};
+use crate::abi::{Call, Errno, Error, FileType, Name, NameBuf, OpenFlags, PATH_MAX, Result, SYMLINKS_MAX, Stat};
+use crate::gofer::{File, StatAt, Stop};
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 
@@ -117,8 +117,7 @@ pub(crate) fn resolve_or_missing(
     match plain_names(path)? {
         Some(names) => {
             let directory = wants_directory(path);
-            let place = start.clone();
-            match walk_plain(ns, call, place, &names, follow || directory)? {
+            match walk_plain(ns, call, start, &names, follow || directory)? {
                 Some(Resolved::Found(place)) if directory && !is_dir(&place) => Err(Errno::Notdir.into()),
                 Some(Resolved::Missing { dir, name, .. }) => Ok(Resolved::Missing { dir, name, slash: directory }),
                 Some(found) => Ok(found),
@@ -158,15 +157,17 @@ fn is_dir(place: &Place) -> bool {
 fn walk_plain(
     ns: &Namespace,
     call: &Call,
-    mut place: Place,
+    start: &Place,
     names: &[Name<'_>],
     follow_last: bool,
 ) -> Result<Option<Resolved>> {
     let mut rest = names;
+    let mut over: Option<Place> = None;
     loop {
-        let walked = place.dentry.fs().walk(call, &place.dentry, rest, follow_last)?;
+        let from = over.as_ref().unwrap_or(start);
+        let walked = from.dentry.fs().walk(call, &from.dentry, rest, follow_last)?;
         rest = rest.get(walked.used..).unwrap_or_default();
-        place = Place { mount: place.mount, dentry: walked.reached };
+        let place = Place { mount: from.mount, dentry: walked.reached };
         match walked.stop {
             Stop::End => return Ok(Some(Resolved::Found(place))),
             Stop::Symlink(_) => return Ok(None),
@@ -178,15 +179,26 @@ fn walk_plain(
                 };
             }
             Stop::Mount => {
-                if let Some(over) = ns.mounted_on(&place) {
-                    place = over?;
-                }
+                // A mount point of another mount of the same tree is a directory like any other here.
+                let place = ns.mounted_on(&place).unwrap_or(Ok(place))?;
                 if rest.is_empty() {
                     return Ok(Some(Resolved::Found(place)));
                 }
+                over = Some(place);
             }
         }
     }
+}
+
+/// The file at the end of a path without `..`, links and mounts on its way, if it can be opened without asking the
+/// backend.
+pub(crate) fn open_cached(start: &Place, path: &[u8], follow: bool, access: OpenFlags) -> Option<File> {
+    check(path).ok()?;
+    let names = plain_names(path).ok()??;
+    if wants_directory(path) || names.is_empty() {
+        return None;
+    }
+    start.dentry.fs().open_cached(&start.dentry, &names, follow, access)
 }
 
 /// A component that is still to be walked.

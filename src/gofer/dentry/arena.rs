@@ -124,3 +124,13 @@ impl Arena {
         Some(dentry)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Dentry;
+
+    #[test]
+    fn size_of_a_dentry_stays_within_the_memory_figure() {
+        assert!(size_of::<Dentry>() <= 80, "{}", size_of::<Dentry>());
+    }
+}

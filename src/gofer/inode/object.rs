@@ -176,3 +176,13 @@ impl Inode {
         (self.node, handles)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Inode;
+
+    #[test]
+    fn size_of_an_inode_stays_within_the_memory_figure() {
+        assert!(size_of::<Inode>() <= 232, "{}", size_of::<Inode>());
+    }
+}

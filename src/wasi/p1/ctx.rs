@@ -79,7 +79,7 @@ impl GoferP1Ctx {
     pub(super) fn stdio(&mut self, fd: u32) -> Outcome<Option<u32>> {
         match self.table()?.0.get(fd)? {
             Entry::Stdio(inner) => Ok(Some(*inner)),
-            Entry::File(_) | Entry::Directory(..) => Ok(None),
+            Entry::File(..) | Entry::Directory(..) => Ok(None),
         }
     }
 
@@ -87,7 +87,7 @@ impl GoferP1Ctx {
     pub(super) fn end(&self, entry: Entry) -> Option<u32> {
         let stdio = match entry {
             Entry::Stdio(inner) => Some(inner),
-            Entry::File(file) => {
+            Entry::File(file, _) => {
                 file.close(&self.call);
                 None
             }

@@ -6,10 +6,12 @@ use crate::backend::Advice;
 use crate::vfs::{OpenHow, SeekFrom};
 
 pub(super) const FDFLAGS_APPEND: u32 = 1;
-pub(super) const FDFLAGS_DSYNC: u32 = 1 << 1;
+const FDFLAGS_DSYNC: u32 = 1 << 1;
 pub(super) const FDFLAGS_NONBLOCK: u32 = 1 << 2;
-pub(super) const FDFLAGS_RSYNC: u32 = 1 << 3;
-pub(super) const FDFLAGS_SYNC: u32 = 1 << 4;
+const FDFLAGS_RSYNC: u32 = 1 << 3;
+const FDFLAGS_SYNC: u32 = 1 << 4;
+/// The flags that are fixed at open.
+pub(super) const FDFLAGS_SYNCS: u32 = FDFLAGS_DSYNC | FDFLAGS_RSYNC | FDFLAGS_SYNC;
 const FDFLAGS_ALL: u32 = 0x1f;
 
 const OFLAGS_CREAT: u32 = 1;

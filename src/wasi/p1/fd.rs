@@ -37,7 +37,7 @@ pub(super) fn renumber(ctx: &mut GoferP1Ctx, from: u32, to: u32) -> Outcome<Opti
 pub(super) fn sync(ctx: &mut GoferP1Ctx, fd: u32, data_only: bool) -> Outcome {
     let (table, _, call) = ctx.table()?;
     match table.get(fd)? {
-        Entry::File(file) => file.sync(call, data_only)?,
+        Entry::File(file, _) => file.sync(call, data_only)?,
         Entry::Directory(directory, _) => directory.sync(call)?,
         Entry::Stdio(_) => return Err(Errno::Badf.into()),
     }
@@ -57,7 +57,7 @@ pub(super) fn fdstat_get(ctx: &mut GoferP1Ctx, memory: &mut GuestMemory<'_>, fd:
             let base = rights::ALL & !lacking;
             encode::fdstat(FileType::Directory, 0, base, base)
         }
-        Entry::File(file) => {
+        Entry::File(file, kept) => {
             let mut base = rights::ALL;
             if !file.rights().contains(Rights::READ) {
                 base &= !(rights::FD_READ | rights::FD_READDIR);
@@ -65,7 +65,7 @@ pub(super) fn fdstat_get(ctx: &mut GoferP1Ctx, memory: &mut GuestMemory<'_>, fd:
             if !file.rights().contains(Rights::WRITE) {
                 base &= !rights::FD_WRITE;
             }
-            let flags = if file.is_append() { encode::FDFLAGS_APPEND } else { 0 };
+            let flags = kept | if file.is_append() { encode::FDFLAGS_APPEND } else { 0 };
             encode::fdstat(file.file_type(), flags, base, base)
         }
         Entry::Stdio(_) => return Err(Errno::Badf.into()),
@@ -73,24 +73,23 @@ pub(super) fn fdstat_get(ctx: &mut GoferP1Ctx, memory: &mut GuestMemory<'_>, fd:
     put(memory, out, 8, &stat)
 }
 
-/// Append can be turned on and off, non-blocking is accepted and changes nothing for a file; the sync flags are fixed
-/// at open.
+/// Append and non-blocking can be turned on and off, though the latter changes nothing for a file; the sync flags are
+/// fixed at open.
 pub(super) fn fdstat_set_flags(ctx: &mut GoferP1Ctx, fd: u32, flags: i32) -> Outcome {
     let flags = encode::fdflags(flags)?;
-    let (table, _, _) = ctx.table()?;
-    let file = table.file(fd)?;
-    if flags & (encode::FDFLAGS_DSYNC | encode::FDFLAGS_RSYNC | encode::FDFLAGS_SYNC) != 0 {
+    let (file, kept) = ctx.table()?.0.file_mut(fd)?;
+    if flags & encode::FDFLAGS_SYNCS != 0 {
         return Err(Errno::Inval.into());
     }
-    debug_assert_eq!(flags & !(encode::FDFLAGS_APPEND | encode::FDFLAGS_NONBLOCK), 0);
     file.set_append(flags & encode::FDFLAGS_APPEND != 0);
+    *kept = (*kept & encode::FDFLAGS_SYNCS) | (flags & encode::FDFLAGS_NONBLOCK);
     Ok(())
 }
 
 /// Rights cannot be taken away later; as under wasmtime the answer is `ENOTSUP` for what is open.
 pub(super) fn fdstat_set_rights(ctx: &mut GoferP1Ctx, fd: u32) -> Outcome {
     match ctx.table()?.0.get(fd)? {
-        Entry::File(_) | Entry::Directory(..) => Err(Errno::Notsup.into()),
+        Entry::File(..) | Entry::Directory(..) => Err(Errno::Notsup.into()),
         Entry::Stdio(_) => Err(Errno::Badf.into()),
     }
 }
@@ -100,7 +99,7 @@ pub(super) fn fdstat_set_rights(ctx: &mut GoferP1Ctx, fd: u32) -> Outcome {
 pub(super) fn filestat_get(ctx: &mut GoferP1Ctx, memory: &mut GuestMemory<'_>, fd: u32, out: u32) -> Outcome {
     let (table, _, call) = ctx.table()?;
     let stat = match table.get(fd)? {
-        Entry::File(file) => file.stat(call)?,
+        Entry::File(file, _) => file.stat(call)?,
         Entry::Directory(directory, _) => directory.stat(call)?,
         Entry::Stdio(_) => return Err(Errno::Badf.into()),
     };
@@ -117,7 +116,7 @@ pub(super) fn filestat_set_times(ctx: &mut GoferP1Ctx, fd: u32, atim: i64, mtim:
     let (atime, mtime) = encode::set_times(atim, mtim, flags)?;
     let (table, _, call) = ctx.table()?;
     match table.get(fd)? {
-        Entry::File(file) => file.set_times(call, atime, mtime)?,
+        Entry::File(file, _) => file.set_times(call, atime, mtime)?,
         Entry::Directory(directory, _) => directory.set_times(call, atime, mtime)?,
         Entry::Stdio(_) => return Err(Errno::Badf.into()),
     }
@@ -158,7 +157,7 @@ pub(super) fn seek(
 ) -> Outcome {
     let (table, _, call) = ctx.table()?;
     let position = match table.get(fd)? {
-        Entry::File(file) => file.seek(call, offset, encode::whence(whence)?)?,
+        Entry::File(file, _) => file.seek(call, offset, encode::whence(whence)?)?,
         Entry::Directory(..) => return Err(Errno::Badf.into()),
         Entry::Stdio(_) => return Err(Errno::Spipe.into()),
     };
@@ -167,7 +166,7 @@ pub(super) fn seek(
 
 pub(super) fn tell(ctx: &mut GoferP1Ctx, memory: &mut GuestMemory<'_>, fd: u32, out: u32) -> Outcome {
     let position = match ctx.table()?.0.get(fd)? {
-        Entry::File(file) => file.tell(),
+        Entry::File(file, _) => file.tell(),
         Entry::Directory(..) => return Err(Errno::Badf.into()),
         Entry::Stdio(_) => return Err(Errno::Spipe.into()),
     };

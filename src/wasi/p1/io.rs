@@ -34,7 +34,7 @@ pub(super) fn read(
 ) -> Outcome<Option<u32>> {
     let (table, _, call) = ctx.table()?;
     let file = match (table.get(fd)?, at) {
-        (Entry::File(file), _) => file,
+        (Entry::File(file, _), _) => file,
         (Entry::Stdio(inner), At::Position) => return Ok(Some(*inner)),
         (Entry::Stdio(0), At::Offset(_)) => return Err(Errno::Spipe.into()),
         (Entry::Stdio(_) | Entry::Directory(..), _) => return Err(Errno::Badf.into()),
@@ -61,7 +61,7 @@ pub(super) fn write(
 ) -> Outcome<Option<u32>> {
     let (table, _, call) = ctx.table()?;
     let file = match (table.get(fd)?, at) {
-        (Entry::File(file), _) => file,
+        (Entry::File(file, _), _) => file,
         (Entry::Stdio(inner), At::Position) => return Ok(Some(*inner)),
         (Entry::Stdio(1 | 2), At::Offset(_)) => return Err(Errno::Spipe.into()),
         (Entry::Stdio(_) | Entry::Directory(..), _) => return Err(Errno::Badf.into()),

@@ -90,7 +90,7 @@ pub(super) fn open(
     let opened = {
         let directory = match table.get(fd)? {
             Entry::Directory(directory, _) => directory,
-            Entry::File(_) => return Err(Errno::Notdir.into()),
+            Entry::File(..) => return Err(Errno::Notdir.into()),
             Entry::Stdio(_) => return Err(Errno::Badf.into()),
         };
         let path = path(memory, ptr, len)?;
@@ -101,7 +101,7 @@ pub(super) fn open(
     };
     fs.after(call);
     let entry = match opened? {
-        Descriptor::File(file) => Entry::File(file),
+        Descriptor::File(file) => Entry::File(file, encode::fdflags(fdflags)? & !encode::FDFLAGS_APPEND),
         Descriptor::Directory(directory) => Entry::Directory(Box::new(directory), None),
     };
     let fd = table.insert(entry).map_err(|_| Fail::Errno(Errno::Mfile))?;

@@ -103,7 +103,7 @@ impl Plan {
                             slot.copy_from_slice(&inner.to_le_bytes());
                         }
                     }
-                    Entry::File(file) => {
+                    Entry::File(file, _) => {
                         let at_end = tag == TAG_FD_READ && file.stat(call)?.size <= file.tell();
                         self.ready.push(event(subscription, tag, at_end));
                         return Ok(());

@@ -8,8 +8,8 @@ use crate::vfs::{OpenDirectory, OpenFile};
 pub(super) enum Entry {
     /// Standard input, output or error of the inner context, by its number there.
     Stdio(u32),
-    /// A file.
-    File(OpenFile),
+    /// A file, with those of its `fdflags` that only this ABI tells back: non-blocking and the sync flags.
+    File(OpenFile, u32),
     /// A directory; with the name of its preopen, if it is one.
     Directory(Box<OpenDirectory>, Option<Box<str>>),
 }
@@ -43,8 +43,16 @@ impl Table {
     #[inline]
     pub(super) fn file(&self, fd: u32) -> Outcome<&OpenFile> {
         match self.get(fd)? {
-            Entry::File(file) => Ok(file),
+            Entry::File(file, _) => Ok(file),
             Entry::Directory(..) | Entry::Stdio(_) => Err(Errno::Badf.into()),
+        }
+    }
+
+    /// A file and its flags, to be changed: `EBADF` for anything else.
+    pub(super) fn file_mut(&mut self, fd: u32) -> Outcome<(&OpenFile, &mut u32)> {
+        match self.entries.get_mut(fd as usize) {
+            Some(Some(Entry::File(file, flags))) => Ok((file, flags)),
+            _ => Err(Errno::Badf.into()),
         }
     }
 
@@ -53,7 +61,7 @@ impl Table {
     pub(super) fn directory(&self, fd: u32) -> Outcome<&OpenDirectory> {
         match self.get(fd)? {
             Entry::Directory(directory, _) => Ok(directory),
-            Entry::File(_) | Entry::Stdio(_) => Err(Errno::Badf.into()),
+            Entry::File(..) | Entry::Stdio(_) => Err(Errno::Badf.into()),
         }
     }
 
