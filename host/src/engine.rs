@@ -1,5 +1,6 @@
 //! The engine, and modules made ready for it.
 
+use crate::sys;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::path::Path;
@@ -45,7 +46,8 @@ pub(crate) fn load(engine: &Engine, path: &OsStr, allow_precompiled: bool) -> Re
         }
         Some(Precompiled::Module) => {
             let file = (!stdin).then(|| Path::new(path));
-            deserialize(engine, file, &bytes).with_context(|| format!("cannot load the precompiled module `{name}`"))
+            sys::deserialize(engine, file, &bytes)
+                .with_context(|| format!("cannot load the precompiled module `{name}`"))
         }
         None => compile(engine, Path::new(path), &bytes, &name),
     }
@@ -69,17 +71,4 @@ fn compile(engine: &Engine, path: &Path, bytes: &[u8], name: &str) -> Result<Mod
 
 fn component(name: &str) -> Error {
     format_err!("`{name}` is a component: this version runs core modules only")
-}
-
-/// Loads machine code that wasmtime compiled before, from `file` where there is one (which maps it), else from `bytes`.
-fn deserialize(engine: &Engine, file: Option<&Path>, bytes: &[u8]) -> Result<Module> {
-    // SAFETY: the caller must vouch that the bytes come from `Engine::precompile_module` or its equals and are not
-    // changed while in use. No check can tell; that is what the user says by `--allow-precompiled`, which the only
-    // caller demands.
-    unsafe {
-        match file {
-            Some(file) => Module::deserialize_file(engine, file),
-            None => Module::deserialize(engine, bytes),
-        }
-    }
 }

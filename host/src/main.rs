@@ -14,6 +14,7 @@ mod rlimit;
 mod show;
 mod stats;
 mod suggest;
+mod sys;
 mod wasi;
 
 fn main() {
