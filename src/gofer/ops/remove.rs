@@ -69,9 +69,8 @@ impl GoferFs {
         if inode.is_dir() && inode.is_open() {
             // Whoever holds it goes on holding it: without a name it could not be bound any more. When it cannot be
             // bound now, it is gone already.
-            match self.bind(call, id) {
-                Err(Error::WouldWait) => return Err(Error::WouldWait),
-                Ok(()) | Err(_) => {}
+            if let Err(Error::WouldWait) = self.bind(call, id) {
+                return Err(Error::WouldWait);
             }
         }
         Ok(Some(inode))
