@@ -3,7 +3,9 @@
 use super::directory::OpenDirectory;
 use super::namespace::Place;
 use super::open_file::OpenFile;
-use super::resolve::{Last, Parent, Resolved, open_cached, resolve, resolve_or_missing, resolve_parent, stat};
+use super::resolve::{
+    Last, Parent, Resolved, open_shortest, resolve, resolve_or_missing, resolve_parent, resolve_to_create, stat,
+};
 use super::rights::Rights;
 use crate::abi::{Call, Errno, Error, FileType, Mode, Name, OpenFlags, Result, SetStat, SetTime, Stat};
 use std::sync::Arc;
@@ -89,7 +91,7 @@ impl OpenDirectory {
         if how.directory && (how.create || how.exclusive || how.truncate) {
             return Err(Errno::Inval.into());
         }
-        if let Some(file) = self.open_cached(path, how) {
+        if let Some(file) = self.open_shortest(call, path, how)? {
             return Ok(Descriptor::File(file));
         }
         for _ in 0..TRIES {
@@ -104,24 +106,29 @@ impl OpenDirectory {
         Err(Errno::Stale.into())
     }
 
-    /// The common open: of a file that is cached with a handle, and neither made nor emptied.
+    /// The common open: of a file that is known, and neither made nor emptied.
     #[inline]
-    fn open_cached(&self, path: &[u8], how: OpenHow) -> Option<OpenFile> {
+    fn open_shortest(&self, call: &Call, path: &[u8], how: OpenHow) -> Result<Option<OpenFile>> {
         if how.directory || how.truncate || (how.create && how.exclusive) {
-            return None;
+            return Ok(None);
         }
-        let rights = Rights::of_open_file(self.rights().ok()?, how.read, how.write).ok()?;
-        let file = open_cached(&self.place, path, how.follow, how.flags(rights))?;
-        Some(OpenFile::new(file, rights, how.append))
+        let Ok(rights) = Rights::of_open_file(self.rights()?, how.read, how.write) else { return Ok(None) };
+        let file = open_shortest(call, &self.place, path, how.follow, how.flags(rights))?;
+        Ok(file.map(|file| OpenFile::new(file, rights, how.append)))
     }
 
     fn try_open(&self, call: &Call, path: &[u8], how: OpenHow) -> Result<Descriptor> {
         let exclusive = how.create && how.exclusive;
-        match resolve_or_missing(&self.ns, call, &self.place, path, how.follow && !exclusive)? {
+        let follow = how.follow && !exclusive;
+        let resolved = if how.create {
+            resolve_to_create(&self.ns, call, &self.place, path, follow)?
+        } else {
+            resolve_or_missing(&self.ns, call, &self.place, path, follow)?
+        };
+        match resolved {
             Resolved::Found(_) if exclusive => Err(Errno::Exist.into()),
             Resolved::Found(place) => self.open_place(call, place, how),
             Resolved::Missing { .. } if !how.create => Err(Errno::Noent.into()),
-            Resolved::Missing { slash: true, .. } => Err(Errno::Isdir.into()),
             Resolved::Missing { dir, name, .. } => self.create_file(call, &dir, name.as_name(), how),
         }
     }
@@ -228,27 +235,35 @@ impl OpenDirectory {
         let Target { dir, name, slash } = new_dir.make_in(call, parent)?;
         self.rights_at(&old)?.require(Rights::CHANGE)?;
         new_dir.refuse_slash(call, &dir, name, slash)?;
+        if old.dentry.file_type() == FileType::Directory {
+            // That the name is taken is told first.
+            let exists = resolve_or_missing(&self.ns, call, &dir, name.as_bytes(), false)?;
+            return Err(if matches!(exists, Resolved::Found(_)) { Errno::Exist.into() } else { Errno::Perm.into() });
+        }
         dir.dentry.fs().link(call, &old.dentry, &dir.dentry, name)
     }
 
     /// Moves `old_path` to `new_path`, relative to `new_dir`. `EXDEV` across mounts, `EBUSY` for `.` and `..`.
     pub fn rename_at(&self, call: &Call, old_path: &[u8], new_dir: &OpenDirectory, new_path: &[u8]) -> Result<()> {
-        let old = self.target_to_change(call, old_path, Errno::Busy)?;
-        let new = new_dir.target_to_change(call, new_path, Errno::Busy)?;
+        let old = resolve_parent(&self.ns, call, &self.place, old_path)?;
+        let new = resolve_parent(&new_dir.ns, call, &new_dir.place, new_path)?;
         if old.dir.mount != new.dir.mount || !Arc::ptr_eq(&self.ns, &new_dir.ns) {
             return Err(Errno::Xdev.into());
         }
+        let (Last::Name(old_name), Last::Name(new_name)) = (old.last, new.last) else {
+            return Err(Errno::Busy.into());
+        };
         self.rights_at(&old.dir)?.require(Rights::CHANGE)?;
         new_dir.rights_at(&new.dir)?.require(Rights::CHANGE)?;
         if old.slash || new.slash {
             // A slash behind either name asks for a directory to be moved; symbolic links are not followed here.
-            let moved = resolve(&self.ns, call, &old.dir, old.name.as_bytes(), false)?;
+            let moved = resolve(&self.ns, call, &old.dir, old_name.as_bytes(), false)?;
             if moved.dentry.file_type() != FileType::Directory {
                 return Err(Errno::Notdir.into());
             }
         }
         let fs = old.dir.dentry.fs();
-        fs.rename(call, (&old.dir.dentry, old.name), (&new.dir.dentry, new.name))
+        fs.rename(call, (&old.dir.dentry, old_name), (&new.dir.dentry, new_name))
     }
 
     /// Removes a name that is no directory: `EISDIR` for one, `ENOTDIR` for a slash behind anything else.

@@ -22,8 +22,6 @@ pub(crate) enum Resolved {
         dir: Place,
         /// The name.
         name: NameBuf,
-        /// Whether the path ended in a slash, which asks for a directory.
-        slash: bool,
     },
 }
 
@@ -79,6 +77,11 @@ fn wants_directory(path: &[u8]) -> bool {
     path.ends_with(b"/") || matches!(path.rsplit(|byte| *byte == b'/').next(), Some(b"." | b".."))
 }
 
+/// Whether the last component of a path is `.`.
+fn ends_in_dot(path: &[u8]) -> bool {
+    path.rsplit(|byte| *byte == b'/').find(|component| !component.is_empty()) == Some(b".")
+}
+
 /// The attributes of what `path` leads to.
 pub(crate) fn stat(ns: &Namespace, call: &Call, start: &Place, path: &[u8], follow: bool) -> Result<Stat> {
     check(path)?;
@@ -114,17 +117,33 @@ pub(crate) fn resolve_or_missing(
     follow: bool,
 ) -> Result<Resolved> {
     check(path)?;
+    let Some(names) = plain_names(path)? else { return Walker::new(ns, call, start).run(path, follow, false) };
+    let directory = wants_directory(path);
+    match walk_plain(ns, call, start, &names, follow || directory)? {
+        Some(Resolved::Found(place)) if directory && !is_dir(&place) => Err(Errno::Notdir.into()),
+        // Before a `.` a name is not the last one.
+        Some(Resolved::Missing { .. }) if ends_in_dot(path) => Err(Errno::Noent.into()),
+        Some(found) => Ok(found),
+        None => Walker::new(ns, call, start).run(path, follow, false),
+    }
+}
+
+/// As [`resolve_or_missing`], for making a file: `EISDIR` when a slash follows the last name, of the path or of a link
+/// that it ends in, whatever is there.
+pub(crate) fn resolve_to_create(
+    ns: &Namespace,
+    call: &Call,
+    start: &Place,
+    path: &[u8],
+    follow: bool,
+) -> Result<Resolved> {
+    check(path)?;
     match plain_names(path)? {
-        Some(names) => {
-            let directory = wants_directory(path);
-            match walk_plain(ns, call, start, &names, follow || directory)? {
-                Some(Resolved::Found(place)) if directory && !is_dir(&place) => Err(Errno::Notdir.into()),
-                Some(Resolved::Missing { dir, name, .. }) => Ok(Resolved::Missing { dir, name, slash: directory }),
-                Some(found) => Ok(found),
-                None => Walker::new(ns, call, start).run(path, follow),
-            }
-        }
-        None => Walker::new(ns, call, start).run(path, follow),
+        Some(names) if !wants_directory(path) => match walk_plain(ns, call, start, &names, follow)? {
+            Some(found) => Ok(found),
+            None => Walker::new(ns, call, start).run(path, follow, true),
+        },
+        _ => Walker::new(ns, call, start).run(path, follow, true),
     }
 }
 
@@ -174,7 +193,7 @@ fn walk_plain(
             Stop::NotDirectory => return Err(Errno::Notdir.into()),
             Stop::Missing => {
                 return match rest {
-                    [name] => Ok(Some(Resolved::Missing { dir: place, name: name.to_buf(), slash: false })),
+                    [name] => Ok(Some(Resolved::Missing { dir: place, name: name.to_buf() })),
                     _ => Err(Errno::Noent.into()),
                 };
             }
@@ -190,15 +209,22 @@ fn walk_plain(
     }
 }
 
-/// The file at the end of a path without `..`, links and mounts on its way, if it can be opened without asking the
-/// backend.
-pub(crate) fn open_cached(start: &Place, path: &[u8], follow: bool, access: OpenFlags) -> Option<File> {
-    check(path).ok()?;
-    let names = plain_names(path).ok()??;
-    if wants_directory(path) || names.is_empty() {
-        return None;
+/// The file at the end of a path without `..`, links and mounts on its way, by the shortest way; `None` when there is
+/// more to it than that.
+pub(crate) fn open_shortest(
+    call: &Call,
+    start: &Place,
+    path: &[u8],
+    follow: bool,
+    access: OpenFlags,
+) -> Result<Option<File>> {
+    check(path)?;
+    match plain_names(path)? {
+        Some(names) if !wants_directory(path) && !names.is_empty() => {
+            start.dentry.fs().open_shortest(call, &start.dentry, &names, follow, access)
+        }
+        _ => Ok(None),
     }
-    start.dentry.fs().open_cached(&start.dentry, &names, follow, access)
 }
 
 /// A component that is still to be walked.
@@ -241,15 +267,21 @@ impl<'a> Walker<'a> {
         Ok(())
     }
 
-    fn run(mut self, path: &[u8], follow: bool) -> Result<Resolved> {
+    fn run(mut self, path: &[u8], follow: bool, creating: bool) -> Result<Resolved> {
         self.expand(path)?;
         let mut directory = wants_directory(path);
+        // Before a `.` a name is not the last one.
+        let mut slash = path.ends_with(b"/");
+        let mut dot = ends_in_dot(path);
         while let Some(component) = self.todo.pop_front() {
             let Component::Name(name) = component else {
                 self.go_back()?;
                 continue;
             };
             let last = self.todo.is_empty();
+            if last && creating && slash && !dot && is_dir(self.here()?) {
+                return Err(Errno::Isdir.into());
+            }
             let place = self.here()?.clone();
             let fs = place.dentry.fs();
             let walked = fs.walk(self.call, &place.dentry, &[name.as_name()], !last || follow || directory)?;
@@ -258,10 +290,14 @@ impl<'a> Walker<'a> {
                 Stop::End => self.way.push(reached),
                 Stop::Mount => self.way.push(self.ns.mounted_on(&reached).unwrap_or(Ok(reached))?),
                 Stop::NotDirectory => return Err(Errno::Notdir.into()),
-                Stop::Missing if last => return Ok(Resolved::Missing { dir: reached, name, slash: directory }),
+                Stop::Missing if last && !dot => return Ok(Resolved::Missing { dir: reached, name }),
                 Stop::Missing => return Err(Errno::Noent.into()),
                 Stop::Symlink(target) => {
-                    directory |= last && wants_directory(&target);
+                    if last {
+                        directory |= wants_directory(&target);
+                        slash |= target.ends_with(b"/");
+                        dot |= ends_in_dot(&target);
+                    }
                     self.follow_link(&target)?;
                 }
             }

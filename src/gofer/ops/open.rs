@@ -1,7 +1,7 @@
 //! Opening files and directories.
 
 use crate::abi::{Call, Errno, Error, FileType, Name, OpenFlags, Result};
-use crate::backend::ErasedHandle;
+use crate::backend::{ErasedHandle, ErasedObject};
 use crate::gofer::dentry::Reached;
 use crate::gofer::file::{File, OpenDir};
 use crate::gofer::fs::{DentryRef, GoferFs};
@@ -35,20 +35,50 @@ impl GoferFs {
         Ok(file)
     }
 
-    /// Opens the regular file that `names` lead to, if names are trusted, all are cached and the inode has the handles
-    /// for `access`. Takes no reference to a name: the file needs none.
+    /// Opens the regular file that `names` lead to by the shortest way: all of them are cached, and either names are
+    /// trusted and the inode has the handles for `access`, or the opening itself confirms the last name. `None` when
+    /// there is more to it than that. Takes no reference to a name: the file needs none.
     #[inline]
-    pub fn open_cached(
+    pub fn open_shortest(
+        self: &Arc<Self>,
+        call: &Call,
+        start: &DentryRef,
+        names: &[Name<'_>],
+        follow_last: bool,
+        access: OpenFlags,
+    ) -> Result<Option<File>> {
+        let shared = self.coherence.shares_handles() && (access - File::ACCESS).is_empty();
+        if self.coherence.trusts_names() {
+            return Ok(if shared { self.open_cached(start, names, follow_last, access) } else { None });
+        }
+        self.open_checked(call, start, names, follow_last, |inode, dir, at| {
+            let node = inode.node()?;
+            let object = ErasedObject { node, location: Some(*at), key: inode.key(), file_type: FileType::Regular };
+            let mut open = |flags| self.bound(call, &[dir], || self.ask(Op::Open).open(call, object, flags));
+            if !shared {
+                return Some(File::new(self, Arc::clone(inode), open(access).ok()?, access));
+            }
+            let mut slot = inode.handles().try_lock()?;
+            let set = slot.get_or_insert_default();
+            // A handle that is there already proves nothing about the name.
+            if set.lacks(access) != access {
+                return None;
+            }
+            let replaced = Self::complete(set, access, &mut open).ok()?;
+            let file = File::sharing(self, Arc::clone(inode), set, access);
+            drop(slot);
+            self.release_handles(call, replaced);
+            Some(file)
+        })
+    }
+
+    fn open_cached(
         self: &Arc<Self>,
         start: &DentryRef,
         names: &[Name<'_>],
         follow_last: bool,
         access: OpenFlags,
     ) -> Option<File> {
-        let shared = self.coherence.shares_handles() && (access - File::ACCESS).is_empty();
-        if !shared || !self.coherence.trusts_names() {
-            return None;
-        }
         let (inode, used) = {
             let tree = self.tree.read();
             let walk = tree.walk(start.id().index, names, follow_last, |_, _, _| {});
@@ -76,7 +106,7 @@ impl GoferFs {
         let mut slot =
             if call.may_wait { inode.handles().lock() } else { inode.handles().try_lock().ok_or(Error::WouldWait)? };
         let set = slot.get_or_insert_default();
-        let replaced = self.complete(call, of, set, access)?;
+        let replaced = Self::complete(set, access, &mut |flags| self.open_handle(call, of, flags))?;
         let file = File::sharing(self, Arc::clone(inode), set, access);
         drop(slot);
         self.release_handles(call, replaced);
@@ -86,24 +116,22 @@ impl GoferFs {
     /// Opens what `set` lacks of `access`. For writing a handle for both is tried first, so that one serves all later
     /// opens; where reading is not permitted the two are opened apart.
     fn complete(
-        &self,
-        call: &Call,
-        of: &DentryRef,
         set: &mut HandleSet,
         access: OpenFlags,
+        open: &mut dyn FnMut(OpenFlags) -> Result<ErasedHandle>,
     ) -> Result<Vec<ErasedHandle>> {
         let lacks = set.lacks(access);
         if lacks.is_empty() {
             return Ok(Vec::new());
         }
         if !lacks.contains(OpenFlags::WRITE) {
-            let handle = self.open_handle(call, of, OpenFlags::READ)?;
+            let handle = open(OpenFlags::READ)?;
             return Ok(set.install(&handle, OpenFlags::READ));
         }
-        match self.open_handle(call, of, File::ACCESS) {
+        match open(File::ACCESS) {
             Ok(handle) => Ok(set.install(&handle, File::ACCESS)),
             Err(Error::Errno(Errno::Acces)) if !lacks.contains(OpenFlags::READ) => {
-                let handle = self.open_handle(call, of, OpenFlags::WRITE)?;
+                let handle = open(OpenFlags::WRITE)?;
                 Ok(set.install(&handle, OpenFlags::WRITE))
             }
             Err(error) => Err(error),

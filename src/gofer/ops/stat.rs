@@ -33,6 +33,11 @@ impl GoferFs {
         {
             return answer.map(StatAt::Stat);
         }
+        if !self.coherence.trusts_names()
+            && let Some(stat) = self.stat_checked(call, start, names, follow_last)?
+        {
+            return Ok(StatAt::Stat(stat));
+        }
         let walked = self.walk(call, start, names, follow_last)?;
         match walked.stop {
             Stop::End => match walked.fresh {

@@ -18,6 +18,7 @@ impl GoferFs {
             return Ok(target.to_vec());
         }
         let target = self.on_object(call, link.id(), inode, |object| self.ask(Op::Readlink).readlink(call, object))?;
+        inode.note_read();
         if certain {
             return Ok(inode.set_target(target).to_vec());
         }

@@ -1,8 +1,9 @@
 //! Walks: the seam between path resolution above and the cache.
 
 use crate::abi::{Call, Errno, Error, FileType, Name, Result, Stat};
-use crate::backend::ErasedStep;
+use crate::backend::{ErasedNode, ErasedStep, Location};
 use crate::gofer::dentry::{CachedWalk, DentryId, Reached};
+use crate::gofer::file::File;
 use crate::gofer::fs::{DentryRef, GoferFs};
 use crate::gofer::inode::Inode;
 use crate::gofer::stats::Op;
@@ -128,21 +129,7 @@ impl GoferFs {
         names: &[Name<'_>],
         follow_last: bool,
     ) -> Result<Option<Walked>> {
-        let mut chain = Chain::new();
-        let (walk, at) = {
-            let tree = self.tree.read();
-            let walk = tree.walk(start.id().index, names, follow_last, |dir, index, dentry| {
-                if let Some(inode) = dentry.inode() {
-                    chain.push(Crossed {
-                        dir: tree.id(dir),
-                        id: DentryId { index, stamp: dentry.stamp() },
-                        inode: Arc::clone(inode),
-                        anchored: dentry.is_anchored(),
-                    });
-                }
-            });
-            (walk, tree.id(walk.at))
-        };
+        let (walk, at, chain) = self.cross_cached(start, names, follow_last);
         let fresh = match self.check(call, start, names, &chain)? {
             Checked::Valid(fresh) => fresh,
             Checked::Changed => return Ok(None),
@@ -158,6 +145,73 @@ impl GoferFs {
         };
         let fresh = fresh.filter(|_| walk.reached == Reached::End);
         self.arrive(call, reached, walk, fresh)
+    }
+
+    /// Crosses what is cached, noting what has to be checked.
+    fn cross_cached(&self, start: &DentryRef, names: &[Name<'_>], follow_last: bool) -> (CachedWalk, DentryId, Chain) {
+        let mut chain = Chain::new();
+        let tree = self.tree.read();
+        let walk = tree.walk(start.id().index, names, follow_last, |dir, index, dentry| {
+            if let Some(inode) = dentry.inode() {
+                chain.push(Crossed {
+                    dir: tree.id(dir),
+                    id: DentryId { index, stamp: dentry.stamp() },
+                    inode: Arc::clone(inode),
+                    anchored: dentry.is_anchored(),
+                });
+            }
+        });
+        (walk, tree.id(walk.at), chain)
+    }
+
+    /// The attributes at the end of a path that is cached whole, once the backend has confirmed it; `None` when there is
+    /// more to it than that. Takes no reference to a name.
+    pub(super) fn stat_checked(
+        &self,
+        call: &Call,
+        start: &DentryRef,
+        names: &[Name<'_>],
+        follow_last: bool,
+    ) -> Result<Option<Stat>> {
+        let (walk, _, chain) = self.cross_cached(start, names, follow_last);
+        if walk.reached != Reached::End {
+            return Ok(None);
+        }
+        match self.check(call, start, names, &chain)? {
+            Checked::Valid(Some(stat)) => {
+                self.stats.hits(walk.used);
+                Ok(Some(stat))
+            }
+            Checked::Valid(None) | Checked::Changed => Ok(None),
+        }
+    }
+
+    /// The regular file at the end of a path that is cached whole, by `open`, once the backend has confirmed the way to
+    /// it; `open` itself must confirm the file. `None` when there is more to it than that.
+    pub(super) fn open_checked(
+        &self,
+        call: &Call,
+        start: &DentryRef,
+        names: &[Name<'_>],
+        follow_last: bool,
+        open: impl FnOnce(&Arc<Inode>, DentryId, &Location<'_, ErasedNode>) -> Option<File>,
+    ) -> Result<Option<File>> {
+        let (walk, _, chain) = self.cross_cached(start, names, follow_last);
+        let (Some((last, way)), Some(name)) = (chain.split_last(), names.last()) else { return Ok(None) };
+        if walk.reached != Reached::End || last.inode.file_type() != FileType::Regular {
+            return Ok(None);
+        }
+        if matches!(self.check(call, start, names, way)?, Checked::Changed) {
+            return Ok(None);
+        }
+        let dir = way.last().map_or(start.inode(), |crossed| &crossed.inode);
+        let Some(dir) = dir.node() else { return Ok(None) };
+        let file = open(&last.inode, last.dir, &Location { dir, name: *name });
+        if file.is_some() {
+            self.stats.hits(walk.used);
+            self.stats.revalidations(1);
+        }
+        Ok(file)
     }
 
     /// Asks the backend, in one batch, whether the cached components are what they were. Anchored ones keep their place
