@@ -237,7 +237,8 @@ impl ControlSlot {
         let closing = queue.trim(slot.budget.limit, 1);
         let mut state = slot.state.lock();
         state.dir = Some(dir);
-        slot.used.store(true, Ordering::Relaxed);
+        // Only a use after the binding counts; else every slot would look used, and the oldest would go.
+        slot.used.store(false, Ordering::Relaxed);
         if state.pinned {
             queue.pinned += 1;
         } else {

@@ -1,10 +1,9 @@
 //! Reading and writing open files, straight from and to the caller's buffers.
 
 use super::errno::retry;
-use super::stat::stat_fd;
 use crate::abi::Result;
 use rustix::fd::BorrowedFd;
-use rustix::fs::{Advice as OsAdvice, FallocateFlags, fadvise, fallocate};
+use rustix::fs::{Advice as OsAdvice, FallocateFlags, fadvise, fallocate, fstat};
 use rustix::io::{ReadWriteFlags, pread, preadv, pwrite, pwritev, pwritev2};
 use std::io::{IoSlice, IoSliceMut};
 use std::num::NonZeroU64;
@@ -36,7 +35,8 @@ pub(crate) fn write_at(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>], offset: u64) ->
 pub(crate) fn append(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>]) -> Result<(usize, u64)> {
     // RWF_APPEND ignores the offset, except that -1 would move the descriptor's position.
     let written = retry(|| pwritev2(fd, first(bufs), 0, ReadWriteFlags::APPEND))?;
-    Ok((written, stat_fd(fd)?.size))
+    let end = retry(|| fstat(fd))?.st_size;
+    Ok((written, u64::try_from(end).unwrap_or(0)))
 }
 
 /// Reserves `len` bytes at `offset` (fallocate(2), mode 0). `EOPNOTSUPP` where the filesystem cannot: pretending would

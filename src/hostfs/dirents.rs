@@ -2,7 +2,7 @@
 
 use super::errno::from_os;
 use super::errno::retry;
-use super::{FdBudget, walk};
+use super::{Host, walk};
 use crate::abi::{Dirent, FileType, Name, Result};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{FileType as OsType, RawDir, SeekFrom, seek};
@@ -18,7 +18,7 @@ const COOKIE_END: u64 = u64::MAX;
 /// `sink` refuses an entry, which answers false. `.` and `..` are left out, the types are those that the entries carry,
 /// and no entry is looked at. A removed directory is empty. `EINVAL` for a cookie that the filesystem cannot seek to.
 pub(crate) fn read_dir(
-    budget: &FdBudget,
+    host: &Host,
     dir: BorrowedFd<'_>,
     cookie: u64,
     sink: &mut dyn FnMut(Dirent<'_>) -> bool,
@@ -26,7 +26,7 @@ pub(crate) fn read_dir(
     if cookie == COOKIE_END {
         return Ok(true);
     }
-    let listed = walk::readable(budget, dir)?;
+    let listed = walk::readable(host, dir)?;
     if cookie != 0 {
         retry(|| seek(&listed, SeekFrom::Start(cookie)))?;
     }

@@ -1,5 +1,6 @@
 //! Making pipes, sockets and files that stay closed.
 
+use super::Keys;
 use super::errno::retry;
 use super::mkdir::made;
 use crate::abi::{Errno, FileType, Mode, Name, Result, Stat};
@@ -8,7 +9,7 @@ use rustix::fs::{FileType as OsType, Mode as OsMode, mknodat};
 
 /// Makes `name` in `dir`: a pipe, an unbound socket or an empty regular file; the process's umask applies to `mode`.
 /// `EPERM` for every other type: devices are not ours to make, directories and symbolic links have calls of their own.
-pub(crate) fn mknod(dir: BorrowedFd<'_>, name: Name<'_>, file_type: FileType, mode: Mode) -> Result<Stat> {
+pub(crate) fn mknod(keys: Keys, dir: BorrowedFd<'_>, name: Name<'_>, file_type: FileType, mode: Mode) -> Result<Stat> {
     let raw = match file_type {
         FileType::Fifo => OsType::Fifo,
         FileType::Socket => OsType::Socket,
@@ -18,5 +19,5 @@ pub(crate) fn mknod(dir: BorrowedFd<'_>, name: Name<'_>, file_type: FileType, mo
         }
     };
     retry(|| mknodat(dir, name.as_bytes(), raw, OsMode::from_raw_mode(mode.bits()), 0))?;
-    made(dir, name, file_type)
+    made(keys, dir, name, file_type)
 }

@@ -14,13 +14,14 @@
 //! # Errors and interruption
 //!
 //! Errors are the errno that Linux gave. `EINTR` is retried. Every call that takes a descriptor goes through
-//! [`FdBudget::opening`], which gives back control handles and tries once more when the process runs out of them.
+//! [`Host::opening`], which gives back control handles and tries once more when the process runs out of them.
 
 mod budget;
 pub(crate) mod create;
 pub(crate) mod data;
 pub(crate) mod dirents;
 pub(crate) mod errno;
+mod host;
 pub(crate) mod lineage;
 pub(crate) mod link;
 pub(crate) mod lock;
@@ -38,3 +39,5 @@ pub(crate) mod walk;
 
 pub(crate) use budget::ControlSlot;
 pub use budget::FdBudget;
+pub(crate) use host::Host;
+pub(crate) use stat::Keys;

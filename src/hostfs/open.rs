@@ -1,6 +1,6 @@
 //! Opening files that exist.
 
-use super::FdBudget;
+use super::Host;
 use super::errno::retry;
 use super::stat::stat_fd;
 use crate::abi::{Errno, Error, FileType, InodeKey, Name, OpenFlags, Result};
@@ -13,7 +13,7 @@ use rustix::fs::{Mode, OFlags, ftruncate, openat};
 /// when another object is under the name by now; it is let go at once. `ENOENT` when nothing is. `EINVAL` for flags
 /// without an access, or with [`OpenFlags::TRUNC`] and without [`OpenFlags::WRITE`].
 pub(crate) fn open_file(
-    budget: &FdBudget,
+    host: &Host,
     dir: BorrowedFd<'_>,
     name: Name<'_>,
     (key, file_type): (InodeKey, FileType),
@@ -26,9 +26,9 @@ pub(crate) fn open_file(
         FileType::Socket => return Err(Errno::Nxio.into()),
         FileType::Regular | FileType::Fifo | FileType::CharDevice | FileType::BlockDevice => {}
     }
-    let opened = budget.opening(|| openat(dir, name.as_bytes(), raw, Mode::empty()));
+    let opened = host.opening(|| openat(dir, name.as_bytes(), raw, Mode::empty()));
     let fd = opened.map_err(|error| swapped(error, file_type))?;
-    let stat = stat_fd(fd.as_fd())?;
+    let stat = stat_fd(host.keys(), fd.as_fd())?;
     if stat.key != key || stat.file_type != file_type {
         return Err(Errno::Stale.into());
     }

@@ -1,5 +1,6 @@
 //! Removing names.
 
+use super::Keys;
 use super::errno::retry;
 use super::stat::stat_at;
 use crate::abi::{InodeKey, Name, Result};
@@ -18,8 +19,8 @@ pub(crate) fn rmdir(dir: BorrowedFd<'_>, name: Name<'_>) -> Result<()> {
 
 /// Takes back a name that an operation made and that failed later on, provided that it still is the object with `key`.
 /// The operation's own failure is what the caller hears of, so this one's is not told.
-pub(super) fn unlink_as(dir: BorrowedFd<'_>, name: Name<'_>, key: InodeKey) {
-    if stat_at(dir, name).is_ok_and(|stat| stat.key == key) {
+pub(super) fn unlink_as(keys: Keys, dir: BorrowedFd<'_>, name: Name<'_>, key: InodeKey) {
+    if stat_at(keys, dir, name).is_ok_and(|stat| stat.key == key) {
         let _ = unlink(dir, name);
     }
 }

@@ -3,17 +3,17 @@
 //! The order is owner, mode, length, times: a new owner clears set-user-ID bits that the mode may ask for, and a new
 //! length sets the modification time.
 
-use super::FdBudget;
+use super::Host;
 use super::errno::{from_os, retry};
 use super::open::open_file;
-use super::walk::{hold, readable};
+use super::walk::hold;
 use crate::abi::{
     Errno, Error, FileType, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatMask, SetStatReport, SetTime,
 };
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{
-    AtFlags, Gid, Mode as OsMode, Timespec as OsTime, Timestamps, UTIME_NOW, UTIME_OMIT, Uid, chownat, fchmod, fchown,
-    ftruncate, futimens, utimensat,
+    AtFlags, Gid, Mode as OsMode, Timespec as OsTime, Timestamps, UTIME_NOW, UTIME_OMIT, Uid, chmodat, chownat, fchmod,
+    fchown, ftruncate, futimens, utimensat,
 };
 use rustix::io;
 
@@ -34,13 +34,11 @@ pub(crate) fn set_stat_open(fd: BorrowedFd<'_>, set: &SetStat) -> SetStatReport 
 }
 
 /// Changes attributes of a directory that is held by a control handle. A length is `EISDIR`.
-pub(crate) fn set_stat_dir(budget: &FdBudget, dir: BorrowedFd<'_>, set: &SetStat) -> SetStatReport {
+pub(crate) fn set_stat_dir(dir: BorrowedFd<'_>, set: &SetStat) -> SetStatReport {
     let mut report = SetStatReport::DONE;
     attempt(&mut report, set, OWNER, || set_owner(dir, set));
-    // fchmod(2) refuses O_PATH descriptors.
-    attempt(&mut report, set, SetStatMask::MODE, || {
-        readable(budget, dir).and_then(|fd| retry(|| fchmod(&fd, mode(set))))
-    });
+    // fchmod(2) refuses O_PATH descriptors, and "." is no symbolic link that could be followed.
+    attempt(&mut report, set, SetStatMask::MODE, || retry(|| chmodat(dir, c".", mode(set), AtFlags::empty())));
     attempt(&mut report, set, SetStatMask::SIZE, || Err(Errno::Isdir.into()));
     attempt(&mut report, set, TIMES, || set_times(dir, set, || (dir, b".", AtFlags::empty())));
     report
@@ -50,20 +48,20 @@ pub(crate) fn set_stat_dir(budget: &FdBudget, dir: BorrowedFd<'_>, set: &SetStat
 /// `key`. A length is `EINVAL`: it is set through an open file. The mode of anything but a regular file or directory
 /// is `EOPNOTSUPP`: it would have to be opened for that.
 pub(crate) fn set_stat_named(
-    budget: &FdBudget,
+    host: &Host,
     dir: BorrowedFd<'_>,
     name: Name<'_>,
     (key, file_type): (InodeKey, FileType),
     set: &SetStat,
 ) -> Result<SetStatReport> {
-    let held = hold(budget, dir, name, key)?;
+    let held = hold(host, dir, name, key)?;
     if file_type == FileType::Directory {
-        return Ok(set_stat_dir(budget, held.as_fd(), set));
+        return Ok(set_stat_dir(held.as_fd(), set));
     }
     let mut report = SetStatReport::DONE;
     attempt(&mut report, set, OWNER, || set_owner(held.as_fd(), set));
     attempt(&mut report, set, SetStatMask::MODE, || match file_type {
-        FileType::Regular => chmod_named(budget, dir, name, key, mode(set)),
+        FileType::Regular => chmod_named(host, dir, name, key, mode(set)),
         _ => Err(Errno::Opnotsupp.into()),
     });
     attempt(&mut report, set, SetStatMask::SIZE, || Err(Errno::Inval.into()));
@@ -74,10 +72,10 @@ pub(crate) fn set_stat_named(
 }
 
 /// Opens the regular file for the change, with whichever access its present mode allows.
-fn chmod_named(budget: &FdBudget, dir: BorrowedFd<'_>, name: Name<'_>, key: InodeKey, mode: OsMode) -> Result<()> {
+fn chmod_named(host: &Host, dir: BorrowedFd<'_>, name: Name<'_>, key: InodeKey, mode: OsMode) -> Result<()> {
     let file = (key, FileType::Regular);
-    let fd = match open_file(budget, dir, name, file, OpenFlags::READ) {
-        Err(Error::Errno(Errno::Acces)) => open_file(budget, dir, name, file, OpenFlags::WRITE),
+    let fd = match open_file(host, dir, name, file, OpenFlags::READ) {
+        Err(Error::Errno(Errno::Acces)) => open_file(host, dir, name, file, OpenFlags::WRITE),
         other => other,
     }?;
     retry(|| fchmod(&fd, mode))

@@ -2,7 +2,7 @@
 
 use super::errno::retry;
 use super::mkdir::made;
-use super::{FdBudget, walk};
+use super::{Host, Keys, walk};
 use crate::abi::{Errno, FileType, InodeKey, Name, PATH_MAX, Result, Stat};
 use rustix::fd::BorrowedFd;
 use rustix::fs::{readlinkat_raw, symlinkat};
@@ -10,18 +10,18 @@ use std::mem::MaybeUninit;
 
 /// Makes the symbolic link `name` in `dir` with the contents `target`, which are not looked at. `ENOENT` for empty
 /// contents, `ENAMETOOLONG` over 4095 bytes, `EINVAL` for a NUL.
-pub(crate) fn symlink(dir: BorrowedFd<'_>, name: Name<'_>, target: &[u8]) -> Result<Stat> {
+pub(crate) fn symlink(keys: Keys, dir: BorrowedFd<'_>, name: Name<'_>, target: &[u8]) -> Result<Stat> {
     if target.len() > PATH_MAX {
         return Err(Errno::Nametoolong.into());
     }
     retry(|| symlinkat(target, dir, name.as_bytes()))?;
-    made(dir, name, FileType::Symlink)
+    made(keys, dir, name, FileType::Symlink)
 }
 
 /// The contents of the symbolic link `name` in `dir`. `ESTALE` when the name is another object's by now, `EINVAL` when
 /// it is no symbolic link, `ENAMETOOLONG` for contents over 4095 bytes, with which no path could be resolved.
 pub(crate) fn readlink(
-    budget: &FdBudget,
+    host: &Host,
     dir: BorrowedFd<'_>,
     name: Name<'_>,
     (key, file_type): (InodeKey, FileType),
@@ -30,7 +30,7 @@ pub(crate) fn readlink(
         return Err(Errno::Inval.into());
     }
     // Held by a descriptor, so that the contents are those of the link whose key was compared.
-    let link = walk::hold(budget, dir, name, key)?;
+    let link = walk::hold(host, dir, name, key)?;
     let mut buffer = [MaybeUninit::<u8>::uninit(); PATH_MAX + 1];
     let mut length = 0;
     let mut contents = Vec::new();

@@ -1,7 +1,7 @@
 //! Finding names, and getting hold of what they name.
 
-use super::FdBudget;
 use super::stat::{expect, stat_at, stat_fd};
+use super::{FdBudget, Host};
 use crate::abi::{Errno, Error, FileType, InodeKey, Name, Result, Stat};
 use cap_std::fs::Dir;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -21,17 +21,17 @@ pub(crate) enum Crossed {
 
 /// A control handle of the directory `name` in `dir`, with its attributes. `ENOTDIR` for anything else, symbolic links
 /// included.
-pub(crate) fn open_dir(budget: &FdBudget, dir: BorrowedFd<'_>, name: Name<'_>) -> Result<(Arc<Dir>, Stat)> {
+pub(crate) fn open_dir(host: &Host, dir: BorrowedFd<'_>, name: Name<'_>) -> Result<(Arc<Dir>, Stat)> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let fd = budget.opening(|| openat(dir, name.as_bytes(), flags, Mode::empty()))?;
-    let stat = stat_fd(fd.as_fd())?;
+    let fd = host.opening(|| openat(dir, name.as_bytes(), flags, Mode::empty()))?;
+    let stat = stat_fd(host.keys(), fd.as_fd())?;
     Ok((Arc::new(Dir::from_std_file(fd.into())), stat))
 }
 
 /// A control handle of the directory `name` in `dir` if it still is the object with `key`; `ESTALE` when it is another
 /// one, no directory any more, or gone.
-pub(crate) fn open_dir_as(budget: &FdBudget, dir: BorrowedFd<'_>, name: Name<'_>, key: InodeKey) -> Result<Arc<Dir>> {
-    match open_dir(budget, dir, name) {
+pub(crate) fn open_dir_as(host: &Host, dir: BorrowedFd<'_>, name: Name<'_>, key: InodeKey) -> Result<Arc<Dir>> {
+    match open_dir(host, dir, name) {
         Ok((held, stat)) => expect(stat, key).map(|_| held),
         Err(Error::Errno(Errno::Noent | Errno::Notdir)) => Err(Errno::Stale.into()),
         Err(error) => Err(error),
@@ -39,15 +39,15 @@ pub(crate) fn open_dir_as(budget: &FdBudget, dir: BorrowedFd<'_>, name: Name<'_>
 }
 
 /// Crosses `name` on the way to a further name: holds it if it is a directory. Symbolic links are not followed.
-pub(crate) fn cross(budget: &FdBudget, dir: BorrowedFd<'_>, name: Name<'_>) -> Result<Crossed> {
+pub(crate) fn cross(host: &Host, dir: BorrowedFd<'_>, name: Name<'_>) -> Result<Crossed> {
     for _ in 0..SWAPS_MAX {
-        match open_dir(budget, dir, name) {
+        match open_dir(host, dir, name) {
             Ok((held, stat)) => return Ok(Crossed::Directory(held, stat)),
             Err(Error::Errno(Errno::Notdir)) => {}
             Err(error) => return Err(error),
         }
         // ENOTDIR does not say what is there instead. If it is a directory by now, it was swapped in between.
-        let stat = stat_at(dir, name)?;
+        let stat = stat_at(host.keys(), dir, name)?;
         if stat.file_type != FileType::Directory {
             return Ok(Crossed::Other(stat));
         }
@@ -57,15 +57,20 @@ pub(crate) fn cross(budget: &FdBudget, dir: BorrowedFd<'_>, name: Name<'_>) -> R
 
 /// Gets hold of `name` in `dir`, whatever its type, without opening it (`O_PATH`), if it still is the object with
 /// `key`; else `ESTALE`.
-pub(crate) fn hold(budget: &FdBudget, dir: BorrowedFd<'_>, name: Name<'_>, key: InodeKey) -> Result<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let fd = budget.opening(|| openat(dir, name.as_bytes(), flags, Mode::empty()))?;
-    expect(stat_fd(fd.as_fd())?, key)?;
+pub(crate) fn hold(host: &Host, dir: BorrowedFd<'_>, name: Name<'_>, key: InodeKey) -> Result<OwnedFd> {
+    let fd = hold_any(host.budget(), dir, name)?;
+    expect(stat_fd(host.keys(), fd.as_fd())?, key)?;
     Ok(fd)
 }
 
+/// Gets hold of whatever `name` in `dir` is, a symbolic link itself, without opening it (`O_PATH`).
+pub(crate) fn hold_any(budget: &FdBudget, dir: BorrowedFd<'_>, name: Name<'_>) -> Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    budget.opening(|| openat(dir, name.as_bytes(), flags, Mode::empty()))
+}
+
 /// A readable descriptor of a directory that is held by a control handle, for listing, syncing and locking.
-pub(crate) fn readable(budget: &FdBudget, dir: BorrowedFd<'_>) -> Result<OwnedFd> {
+pub(crate) fn readable(host: &Host, dir: BorrowedFd<'_>) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    budget.opening(|| openat(dir, c".", flags, Mode::empty()))
+    host.opening(|| openat(dir, c".", flags, Mode::empty()))
 }

@@ -98,7 +98,9 @@ impl OpenFile {
     pub fn write(&self, call: &Call, bufs: &[IoSlice<'_>]) -> Result<usize> {
         self.rights.require_opened(Rights::WRITE)?;
         let (written, end) = if self.is_append() {
-            self.file.append(call, bufs)?
+            let (written, end) = self.file.append(call, bufs)?;
+            // An empty write leaves the position, as Linux does.
+            (written, if written == 0 { self.tell() } else { end })
         } else {
             let position = self.tell();
             let written = self.write_plain(call, bufs, position)?;

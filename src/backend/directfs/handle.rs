@@ -3,7 +3,7 @@
 use super::admit;
 use crate::abi::{Call, Result, SetStat, SetStatReport, Stat};
 use crate::backend::{Advice, Handle};
-use crate::hostfs::{data, set_stat, stat, sync};
+use crate::hostfs::{Keys, data, set_stat, stat, sync};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::Advice as OsAdvice;
 use std::io::{IoSlice, IoSliceMut};
@@ -12,12 +12,13 @@ use std::io::{IoSlice, IoSliceMut};
 #[derive(Debug)]
 pub struct DirectHandle {
     fd: OwnedFd,
+    keys: Keys,
     blocking: bool,
 }
 
 impl DirectHandle {
-    pub(super) fn new(fd: OwnedFd, blocking: bool) -> DirectHandle {
-        DirectHandle { fd, blocking }
+    pub(super) fn new(fd: OwnedFd, keys: Keys, blocking: bool) -> DirectHandle {
+        DirectHandle { fd, keys, blocking }
     }
 
     /// The descriptor, once `call` may use it.
@@ -40,7 +41,7 @@ impl Handle for DirectHandle {
     }
 
     fn stat(&self, call: &Call) -> Result<Stat> {
-        stat::stat_fd(self.fd(call)?)
+        stat::stat_fd(self.keys, self.fd(call)?)
     }
 
     fn set_stat(&self, call: &Call, set: &SetStat) -> Result<SetStatReport> {

@@ -12,6 +12,14 @@
 //! [`Error::Unbound`] until it is restored. An operation on two directories needs both, so
 //! a cache pins what it restores until the operation is done.
 //!
+//! # overlayfs
+//!
+//! An object of a lower layer is copied when it is first written, and gets another birth time then; before Linux 4.19 a
+//! descriptor opened before goes on reading the old copy. So where the source is on overlayfs, keys have no birth time,
+//! and the capabilities say that handles are not to be shared. An overlay mounted somewhere *below* a source on another
+//! filesystem is not noticed: there the first write to an object of a lower layer ends as `ESTALE`, and the next one,
+//! after a new look-up, succeeds.
+//!
 //! # What differs from a plain local program
 //!
 //! - The process's umask applies to new objects.
@@ -27,7 +35,7 @@ pub use handle::DirectHandle;
 pub use node::DirectNode;
 
 use crate::abi::{Call, Errno, Error, FileType, InodeKey, Name, NameBuf, Result};
-use crate::hostfs::{errno, stat, statfs};
+use crate::hostfs::{Host, Keys, errno, stat, walk};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use parking_lot::Mutex;
@@ -44,11 +52,9 @@ pub struct DirectFs {
     /// The source's name in `dir` when it is a single file.
     file: Option<NameBuf>,
     root_key: InodeKey,
-    budget: Arc<FdBudget>,
+    host: Host,
     /// Whether its filesystem may make callers wait for a peer.
     blocking: bool,
-    /// Whether a descriptor may go on reading what another one has replaced (overlayfs).
-    stale_handles: bool,
     /// Holds the flock of the tree.
     lock: Mutex<Option<OwnedFd>>,
 }
@@ -75,12 +81,12 @@ impl DirectFs {
     }
 
     fn with_source(dir: Dir, file: Option<Name<'_>>) -> Result<DirectFs> {
-        let fd = dir.as_fd();
-        let root = match file {
-            None => stat::stat_fd(fd)?,
-            Some(name) => stat::stat_at(fd, name)?,
-        };
-        let overlay = statfs::is_overlay(&statfs::statfs(fd)?);
+        let budget = FdBudget::process();
+        // A single file may be a mount of its own, on another filesystem than its directory.
+        let held = file.map(|name| walk::hold_any(&budget, dir.as_fd(), name)).transpose()?;
+        let source = held.as_ref().map_or(dir.as_fd(), OwnedFd::as_fd);
+        let host = Host::of(source, budget)?;
+        let root = stat::stat_fd(host.keys(), source)?;
         let shape_fits = (root.file_type == FileType::Directory) == file.is_none();
         if !shape_fits || root.file_type == FileType::Symlink {
             // Swapped since its path was resolved.
@@ -90,9 +96,8 @@ impl DirectFs {
             dir: Arc::new(dir),
             file: file.map(Name::to_buf),
             root_key: root.key,
-            budget: FdBudget::process(),
+            host,
             blocking: false,
-            stale_handles: overlay,
             lock: Mutex::new(None),
         })
     }
@@ -100,7 +105,7 @@ impl DirectFs {
     /// Takes control handles from `budget` instead of the process's own.
     #[must_use]
     pub fn with_budget(mut self, budget: Arc<FdBudget>) -> DirectFs {
-        self.budget = budget;
+        self.host = self.host.with_budget(budget);
         self
     }
 
@@ -121,12 +126,16 @@ impl DirectFs {
     /// The budget that this backend's control handles are taken from.
     #[must_use]
     pub fn budget(&self) -> &Arc<FdBudget> {
-        &self.budget
+        self.host.budget()
     }
 
     /// The first step of every operation.
     fn enter(&self, call: &Call) -> Result<()> {
         admit(self.blocking, call)
+    }
+
+    fn keys(&self) -> Keys {
+        self.host.keys()
     }
 
     /// The source's directory, or the one that the source is in.

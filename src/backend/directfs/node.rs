@@ -93,7 +93,7 @@ impl DirectFs {
     /// A node for what was found by name.
     pub(super) fn found(&self, stat: Stat) -> Found<DirectNode> {
         let shape = match stat.file_type {
-            FileType::Directory => Shape::Directory(ControlSlot::new(&self.budget)),
+            FileType::Directory => Shape::Directory(ControlSlot::new(self.host.budget())),
             _ => Shape::Leaf,
         };
         Found { node: DirectNode(shape), stat }
@@ -101,7 +101,7 @@ impl DirectFs {
 
     /// A node for a directory that was crossed.
     pub(super) fn found_held(&self, dir: Arc<Dir>, stat: Stat) -> Found<DirectNode> {
-        Found { node: DirectNode(Shape::Directory(ControlSlot::holding(&self.budget, dir))), stat }
+        Found { node: DirectNode(Shape::Directory(ControlSlot::holding(self.host.budget(), dir))), stat }
     }
 
     /// The directory that `node` is, held. `ENOTDIR` when it is none, [`Error::Unbound`] when it was given back.

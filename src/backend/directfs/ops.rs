@@ -8,8 +8,8 @@ use crate::abi::{
 use crate::backend::{Backend, Capabilities, Created, DirentSink, Found, Location, NodeKind, Object, Step, WalkEnd};
 use crate::hostfs::walk::Crossed;
 use crate::hostfs::{
-    create, dirents, lineage, link, lock, mkdir, mknod, open, remove, rename, set_stat, stat, statfs, symlink, sync,
-    walk,
+    Keys, create, dirents, lineage, link, lock, mkdir, mknod, open, remove, rename, set_stat, stat, statfs, symlink,
+    sync, walk,
 };
 use rustix::fd::AsFd;
 use std::sync::Arc;
@@ -23,14 +23,14 @@ impl Backend for DirectFs {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { may_block: self.blocking, read_only: false, stale_handles: self.stale_handles }
+        Capabilities { may_block: self.blocking, read_only: false, stale_handles: self.keys() == Keys::WithoutBirth }
     }
 
     fn root(&self, call: &Call) -> Result<Found<DirectNode>> {
         self.enter(call)?;
         let stat = match &self.file {
-            None => stat::stat_fd(self.root_fd())?,
-            Some(file) => stat::stat_at(self.root_fd(), file.as_name())?,
+            None => stat::stat_fd(self.keys(), self.root_fd())?,
+            Some(file) => stat::stat_at(self.keys(), self.root_fd(), file.as_name())?,
         };
         // A single file may have been replaced by another one, but by nothing that is no file.
         if (stat.file_type == FileType::Directory) != self.file.is_none() || stat.file_type == FileType::Symlink {
@@ -40,14 +40,14 @@ impl Backend for DirectFs {
     }
 
     fn lineage(&self) -> Vec<InodeKey> {
-        let above = lineage::lineage(&self.budget, self.root_fd());
+        let above = lineage::lineage(self.host.budget(), self.root_fd());
         self.file.iter().map(|_| self.root_key).chain(above).collect()
     }
 
     fn lookup(&self, call: &Call, dir: &DirectNode, name: Name<'_>) -> Result<Found<DirectNode>> {
         self.enter(call)?;
         let held = self.held_dir(dir)?;
-        stat::stat_at(held.fd(), name).map(|stat| self.found(stat))
+        stat::stat_at(self.keys(), held.fd(), name).map(|stat| self.found(stat))
     }
 
     fn walk_many(
@@ -62,7 +62,7 @@ impl Backend for DirectFs {
         // Kept here as well, so that a budget smaller than the path cannot take a step away before the next one.
         let mut at = self.held_dir(dir)?;
         for name in crossed {
-            match walk::cross(&self.budget, at.fd(), *name) {
+            match walk::cross(&self.host, at.fd(), *name) {
                 Ok(Crossed::Directory(held, stat)) => {
                     out.push(self.found_held(Arc::clone(&held), stat));
                     at = HeldDir::Budgeted(held);
@@ -75,7 +75,7 @@ impl Backend for DirectFs {
                 Err(error) => return Err(error),
             }
         }
-        match stat::stat_at(at.fd(), *last) {
+        match stat::stat_at(self.keys(), at.fd(), *last) {
             Ok(stat) => out.push(self.found(stat)),
             Err(Error::Errno(Errno::Noent)) => return Ok(WalkEnd::Missing),
             Err(error) => return Err(error),
@@ -87,7 +87,7 @@ impl Backend for DirectFs {
         self.enter(call)?;
         for step in steps {
             let held = self.held_dir(step.dir)?;
-            let stat = stat::stat_at(held.fd(), step.name)?;
+            let stat = stat::stat_at(self.keys(), held.fd(), step.name)?;
             out.push(stat);
             if stat.key != step.key {
                 break;
@@ -99,18 +99,21 @@ impl Backend for DirectFs {
     fn stat(&self, call: &Call, object: Object<'_, DirectNode>) -> Result<Stat> {
         self.enter(call)?;
         match self.reach(&object)? {
-            Reach::Held(dir) => stat::expect(stat::stat_fd(dir.fd())?, object.key),
-            Reach::Named(at) => stat::stat_at_as(at.dir(), at.name(), object.key),
+            Reach::Held(dir) => stat::expect(stat::stat_fd(self.keys(), dir.fd())?, object.key),
+            Reach::Named(at) => stat::stat_at_as(self.keys(), at.dir(), at.name(), object.key),
         }
     }
 
     fn set_stat(&self, call: &Call, object: Object<'_, DirectNode>, set: &SetStat) -> Result<SetStatReport> {
         self.enter(call)?;
         match self.reach(&object)? {
-            Reach::Held(dir) => Ok(set_stat::set_stat_dir(&self.budget, dir.fd(), set)),
+            Reach::Held(dir) => {
+                stat::expect(stat::stat_fd(self.keys(), dir.fd())?, object.key)?;
+                Ok(set_stat::set_stat_dir(dir.fd(), set))
+            }
             Reach::Named(at) => {
                 let is = (object.key, object.file_type);
-                set_stat::set_stat_named(&self.budget, at.dir(), at.name(), is, set)
+                set_stat::set_stat_named(&self.host, at.dir(), at.name(), is, set)
             }
         }
     }
@@ -122,8 +125,8 @@ impl Backend for DirectFs {
         }
         let at = self.named(&object)?;
         let is = (object.key, object.file_type);
-        let fd = open::open_file(&self.budget, at.dir(), at.name(), is, flags)?;
-        Ok(Arc::new(DirectHandle::new(fd, self.blocking)))
+        let fd = open::open_file(&self.host, at.dir(), at.name(), is, flags)?;
+        Ok(Arc::new(DirectHandle::new(fd, self.keys(), self.blocking)))
     }
 
     fn create(
@@ -136,14 +139,14 @@ impl Backend for DirectFs {
     ) -> Result<Created<DirectNode, DirectHandle>> {
         self.enter(call)?;
         let held = self.held_dir(dir)?;
-        let (fd, stat) = create::create(&self.budget, held.fd(), name, flags, mode)?;
-        Ok(Created { found: self.found(stat), handle: Arc::new(DirectHandle::new(fd, self.blocking)) })
+        let (fd, stat) = create::create(&self.host, held.fd(), name, flags, mode)?;
+        Ok(Created { found: self.found(stat), handle: Arc::new(DirectHandle::new(fd, self.keys(), self.blocking)) })
     }
 
     fn mkdir(&self, call: &Call, dir: &DirectNode, name: Name<'_>, mode: Mode) -> Result<Found<DirectNode>> {
         self.enter(call)?;
         let held = self.held_dir(dir)?;
-        mkdir::mkdir(held.fd(), name, mode).map(|stat| self.found(stat))
+        mkdir::mkdir(self.keys(), held.fd(), name, mode).map(|stat| self.found(stat))
     }
 
     fn mknod(
@@ -161,13 +164,13 @@ impl Backend for DirectFs {
             NodeKind::Regular => FileType::Regular,
         };
         let held = self.held_dir(dir)?;
-        mknod::mknod(held.fd(), name, file_type, mode).map(|stat| self.found(stat))
+        mknod::mknod(self.keys(), held.fd(), name, file_type, mode).map(|stat| self.found(stat))
     }
 
     fn symlink(&self, call: &Call, dir: &DirectNode, name: Name<'_>, target: &[u8]) -> Result<Found<DirectNode>> {
         self.enter(call)?;
         let held = self.held_dir(dir)?;
-        symlink::symlink(held.fd(), name, target).map(|stat| self.found(stat))
+        symlink::symlink(self.keys(), held.fd(), name, target).map(|stat| self.found(stat))
     }
 
     fn link(&self, call: &Call, object: Object<'_, DirectNode>, dir: &DirectNode, name: Name<'_>) -> Result<Stat> {
@@ -177,7 +180,7 @@ impl Backend for DirectFs {
         }
         let held = self.held_dir(dir)?;
         let old = self.named(&object)?;
-        link::link((old.dir(), old.name(), object.key), held.fd(), name)
+        link::link(self.keys(), (old.dir(), old.name(), object.key), held.fd(), name)
     }
 
     fn unlink(&self, call: &Call, dir: &DirectNode, name: Name<'_>) -> Result<()> {
@@ -202,12 +205,12 @@ impl Backend for DirectFs {
             return Err(Errno::Inval.into());
         }
         let at = self.named(&object)?;
-        symlink::readlink(&self.budget, at.dir(), at.name(), (object.key, object.file_type))
+        symlink::readlink(&self.host, at.dir(), at.name(), (object.key, object.file_type))
     }
 
     fn read_dir(&self, call: &Call, dir: &DirectNode, cookie: u64, sink: &mut DirentSink<'_>) -> Result<bool> {
         self.enter(call)?;
-        dirents::read_dir(&self.budget, self.held_dir(dir)?.fd(), cookie, sink)
+        dirents::read_dir(&self.host, self.held_dir(dir)?.fd(), cookie, sink)
     }
 
     fn statfs(&self, call: &Call) -> Result<StatFs> {
@@ -218,14 +221,14 @@ impl Backend for DirectFs {
     fn sync_dir(&self, call: &Call, dir: &DirectNode) -> Result<()> {
         self.enter(call)?;
         let held = self.held_dir(dir)?;
-        sync::sync(walk::readable(&self.budget, held.fd())?.as_fd(), false)
+        sync::sync(walk::readable(&self.host, held.fd())?.as_fd(), false)
     }
 
     fn restore(&self, call: &Call, node: &DirectNode, at: Location<'_, DirectNode>, key: InodeKey) -> Result<()> {
         self.enter(call)?;
         let Some(slot) = node.unbound_slot() else { return Ok(()) };
         let held = self.held_dir(at.dir)?;
-        slot.bind(walk::open_dir_as(&self.budget, held.fd(), at.name, key)?);
+        slot.bind(walk::open_dir_as(&self.host, held.fd(), at.name, key)?);
         Ok(())
     }
 
@@ -234,7 +237,7 @@ impl Backend for DirectFs {
     }
 
     fn relieve(&self, want: usize) -> usize {
-        self.budget.relieve(want)
+        self.host.budget().relieve(want)
     }
 
     fn lock_tree(&self) -> Result<()> {
@@ -243,11 +246,11 @@ impl Backend for DirectFs {
             return Ok(());
         }
         let fd = match &self.file {
-            None => walk::readable(&self.budget, self.root_fd())?,
+            None => walk::readable(&self.host, self.root_fd())?,
             Some(file) => {
-                let stat = stat::stat_at(self.root_fd(), file.as_name())?;
+                let stat = stat::stat_at(self.keys(), self.root_fd(), file.as_name())?;
                 let is = (stat.key, stat.file_type);
-                open::open_file(&self.budget, self.root_fd(), file.as_name(), is, OpenFlags::READ)?
+                open::open_file(&self.host, self.root_fd(), file.as_name(), is, OpenFlags::READ)?
             }
         };
         lock::lock_exclusive(fd.as_fd())?;

@@ -11,6 +11,18 @@ use crate::sync::RankedGuard;
 use std::sync::Arc;
 
 impl GoferFs {
+    /// Whether names are answered from the cache.
+    #[must_use]
+    pub fn trusts_names(&self) -> bool {
+        self.coherence.trusts_names()
+    }
+
+    /// Whether a name of `dir` is in the cache, existing or not.
+    #[must_use]
+    pub fn has_seen(&self, dir: &DentryRef, name: Name<'_>) -> bool {
+        self.tree.read().child_of(dir.id().index, name).is_some()
+    }
+
     /// Makes a directory.
     pub fn mkdir(self: &Arc<Self>, call: &Call, dir: &DentryRef, name: Name<'_>, mode: Mode) -> Result<()> {
         self.make(call, dir, name, |node| self.ask(Op::Mkdir).mkdir(call, node, name, mode))?;

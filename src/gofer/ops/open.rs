@@ -25,10 +25,14 @@ impl GoferFs {
         let opened = self.with_descriptors(call, || {
             if shared { self.open_shared(call, of, access) } else { self.open_own(call, of, access) }
         });
-        if let Err(Error::Errno(Errno::Stale)) = opened {
-            self.invalidate(call, of.id());
-        }
-        let file = opened?;
+        let file = match opened {
+            // What was found here has moved on: whoever looks again finds what is here now.
+            Err(Error::Errno(Errno::Stale | Errno::Noent)) => {
+                self.invalidate(call, of.id());
+                return Err(Errno::Stale.into());
+            }
+            opened => opened?,
+        };
         if flags.contains(OpenFlags::TRUNC) {
             file.set_size(call, 0)?;
         }

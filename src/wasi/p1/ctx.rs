@@ -65,7 +65,8 @@ impl GoferP1Ctx {
 
     #[cold]
     fn open_preopens(&self) -> Outcome<Table> {
-        let mut table = Table::new(self.fs.max_descriptors());
+        // What it starts with is never too much.
+        let mut table = Table::new(self.fs.max_descriptors().max(3 + self.fs.preopens().len()));
         for preopen in self.fs.preopens() {
             let directory = self.fs.open_preopen(&self.call, preopen)?;
             let entry = Entry::Directory(Box::new(directory), Some(preopen.path().into()));

@@ -178,6 +178,11 @@ pub(super) fn whence(raw: i32) -> Outcome<SeekFrom> {
     }
 }
 
+/// `clockid`: `EINVAL` for one that the ABI does not have.
+pub(super) fn clock(raw: i32) -> Outcome {
+    if (0..=3).contains(&raw) { Ok(()) } else { Err(Errno::Inval.into()) }
+}
+
 /// `advice`.
 pub(super) fn advice(raw: i32) -> Outcome<Advice> {
     match raw {

@@ -4,7 +4,7 @@ use super::ctx::GoferP1Ctx;
 use super::errno::{Errno, Fail, Outcome};
 use super::io::At;
 use super::poll::Plan;
-use super::{fd, io, path, poll, stdio};
+use super::{encode, fd, io, path, poll, stdio};
 use wasmtime::{AsContextMut, Caller, Extern, Linker, Memory, SharedMemory};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p1::wasi_snapshot_preview1 as stock;
@@ -347,9 +347,14 @@ fn add_rest<T: Send + 'static>(linker: &mut Linker<T>, f: impl Project<T>) -> wa
         args_sizes_get(count: i32, size: i32) => stock::args_sizes_get(&mut ctx.inner, memory, count, size);
         environ_get(environ: i32, buf: i32) => stock::environ_get(&mut ctx.inner, memory, environ, buf);
         environ_sizes_get(count: i32, size: i32) => stock::environ_sizes_get(&mut ctx.inner, memory, count, size);
-        clock_res_get(id: i32, out: i32) => stock::clock_res_get(&mut ctx.inner, memory, id, out);
-        clock_time_get(id: i32, precision: i64, out: i32) =>
-            stock::clock_time_get(&mut ctx.inner, memory, id, precision, out);
+        clock_res_get(id: i32, out: i32) => match encode::clock(id) {
+            Ok(()) => stock::clock_res_get(&mut ctx.inner, memory, id, out),
+            unknown => end("clock_res_get", unknown),
+        };
+        clock_time_get(id: i32, precision: i64, out: i32) => match encode::clock(id) {
+            Ok(()) => stock::clock_time_get(&mut ctx.inner, memory, id, precision, out),
+            unknown => end("clock_time_get", unknown),
+        };
         random_get(buf: i32, len: i32) => stock::random_get(&mut ctx.inner, memory, buf, len);
         sched_yield() => stock::sched_yield(&mut ctx.inner, memory);
         proc_raise(_signal: i32) = Err(Fail::Errno(Errno::Notsup));

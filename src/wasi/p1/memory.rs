@@ -12,6 +12,9 @@ use wiggle::{GuestMemory, GuestPtr};
 /// Most entries of one iovec list that a call uses (Linux `IOV_MAX`); a longer list makes a short transfer.
 const IOVECS_MAX: u32 = 1_024;
 
+/// Most bytes of one transfer (Linux `MAX_RW_COUNT`); a longer list makes a short transfer.
+const TRANSFER_MAX: u32 = 0x7fff_f000;
+
 /// Most bytes of a shared memory that one call copies; more makes a short transfer.
 const BOUNCE_MAX: usize = 1 << 20;
 
@@ -86,6 +89,12 @@ pub(super) fn path<'m>(memory: &'m GuestMemory<'_>, ptr: u32, len: u32) -> Outco
     Err(Errno::Ilseq.into())
 }
 
+/// Traps unless a struct of `len` bytes and alignment `align` can be written at `ptr`: asked before anything is done
+/// whose result goes there.
+pub(super) fn check_place(memory: &GuestMemory<'_>, ptr: u32, len: u32, align: u32) -> Outcome {
+    check_range(memory, aligned(ptr, align)?, len)
+}
+
 fn size(memory: &GuestMemory<'_>) -> usize {
     match memory {
         GuestMemory::Unshared(data) => data.len(),
@@ -118,10 +127,13 @@ pub(super) fn iovecs(memory: &GuestMemory<'_>, ptr: u32, count: u32) -> Outcome<
     let used = count.min(IOVECS_MAX);
     let raw = bytes(memory, ptr, used * 8)?;
     let mut list = Iovecs::new();
+    let mut room = TRANSFER_MAX;
     for entry in raw.as_chunks::<8>().0 {
         let [a, b, c, d, e, f, g, h] = *entry;
         let (start, len) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
         check_range(memory, start, len)?;
+        let len = len.min(room);
+        room -= len;
         if len > 0 {
             list.push((start, len));
         }

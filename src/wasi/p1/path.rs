@@ -3,7 +3,7 @@
 use super::ctx::GoferP1Ctx;
 use super::encode;
 use super::errno::{Errno, Fail, Outcome};
-use super::memory::{check_range, path, put, put_bytes, put_u32};
+use super::memory::{check_place, path, put, put_bytes, put_u32};
 use super::table::Entry;
 use crate::vfs::Descriptor;
 use wiggle::GuestMemory;
@@ -95,7 +95,7 @@ pub(super) fn open(
         };
         let path = path(memory, ptr, len)?;
         // Before anything is opened: a place for the number, and one for the descriptor.
-        check_range(memory, out, 4)?;
+        check_place(memory, out, 4, 4)?;
         table.check_room()?;
         directory.open_at(call, &path, how)
     };

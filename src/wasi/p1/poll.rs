@@ -28,8 +28,9 @@ pub(super) struct Plan {
     pub(super) memory: Vec<u8>,
     /// How many subscriptions the inner context gets; 0: none.
     pub(super) asked: u32,
-    /// Whether the last of them is ours, to keep the call from waiting.
-    hurried: bool,
+    /// The guest's own userdata of each; the inner context gets an index instead, behind which is nothing of the
+    /// guest's: the clock of ours that keeps a call from waiting.
+    userdata: Vec<[u8; 8]>,
 }
 
 impl Plan {
@@ -44,14 +45,8 @@ impl Plan {
     }
 }
 
-/// Bits in a subscription that the inner context's clock of our own is known by.
-const OURS: u64 = u64::MAX;
-
 fn clock_that_ran_out() -> [u8; SUBSCRIPTION] {
     let mut subscription = [0; SUBSCRIPTION];
-    if let Some(userdata) = subscription.first_chunk_mut::<8>() {
-        *userdata = OURS.to_le_bytes();
-    }
     // Tag 0, clock 1 (monotonic), timeout 0, relative.
     if let Some(id) = subscription.get_mut(16) {
         *id = 1;
@@ -73,14 +68,12 @@ pub(super) fn plan(ctx: &mut GoferP1Ctx, memory: &GuestMemory<'_>, subs: u32, ev
     }
     check_range(memory, events, n * 32)?;
     let raw = bytes(memory, subs, n * 48)?;
-    let mut plan = Plan { ready: Vec::new(), memory: Vec::new(), asked: 0, hurried: false };
+    let mut plan = Plan { ready: Vec::new(), memory: Vec::new(), asked: 0, userdata: Vec::new() };
     for subscription in raw.as_chunks::<SUBSCRIPTION>().0 {
         plan.add(ctx, subscription)?;
     }
     if !plan.ready.is_empty() && plan.asked > 0 {
-        plan.memory.extend(clock_that_ran_out());
-        plan.asked += 1;
-        plan.hurried = true;
+        plan.ask(clock_that_ran_out());
     }
     if plan.asked > 0 {
         plan.memory.resize(plan.asked as usize * (SUBSCRIPTION + EVENT) + 8, 0);
@@ -113,9 +106,26 @@ impl Plan {
             }
             _ => return Err(Errno::Inval.into()),
         }
-        self.memory.extend(own);
-        self.asked += 1;
+        self.ask(own);
+        self.userdata.push(*subscription.first_chunk().unwrap_or(&[0; 8]));
         Ok(())
+    }
+
+    /// Adds a subscription for the inner context, with its index as userdata.
+    fn ask(&mut self, mut subscription: [u8; SUBSCRIPTION]) {
+        if let Some(userdata) = subscription.first_chunk_mut::<8>() {
+            *userdata = u64::from(self.asked).to_le_bytes();
+        }
+        self.memory.extend(subscription);
+        self.asked += 1;
+    }
+
+    /// An event of the inner context with the guest's own userdata; `None` for the clock of ours.
+    fn told(&self, event: &[u8; EVENT]) -> Option<[u8; EVENT]> {
+        let mut event = *event;
+        let index = usize::try_from(u64::from_le_bytes(*event.first_chunk()?)).ok()?;
+        *event.first_chunk_mut()? = *self.userdata.get(index)?;
+        Some(event)
     }
 
     /// Puts the events into the guest's memory: those of files first.
@@ -126,9 +136,9 @@ impl Plan {
         let told = told.and_then(<[u8]>::first_chunk::<4>).map_or(0, |count| u32::from_le_bytes(*count));
         let from = self.memory.get(usize::try_from(self.events_at()).unwrap_or(usize::MAX)..).unwrap_or_default();
         let inner = from.as_chunks::<EVENT>().0.iter().take(told as usize);
-        let inner = inner.filter(|event| !(self.hurried && event.starts_with(&OURS.to_le_bytes())));
-        for event in self.ready.iter().chain(inner) {
-            put(memory, at, 8, event)?;
+        let inner = inner.filter_map(|event| self.told(event));
+        for event in self.ready.iter().copied().chain(inner) {
+            put(memory, at, 8, &event)?;
             at += 32;
             count += 1;
         }

@@ -1,0 +1,53 @@
+//! Behaviours in a process of their own, where nothing else opens or closes descriptors.
+
+use crate::BEHAVIOURS;
+use crate::harness::open_descriptors;
+use crate::scenario::Scenario;
+use anyhow::{Result, ensure};
+use std::process::{Command, ExitCode};
+use wasi_gofer::CachePolicy;
+
+/// The variable of the environment that makes this program the other process.
+const ASKED: &str = "GUEST_TESTS_DESCRIPTORS";
+
+/// The policy that this process is to run, if it is the other process.
+pub(crate) fn asked() -> Option<CachePolicy> {
+    std::env::var(ASKED).ok()?.parse().ok()
+}
+
+/// Starts the other process.
+pub(crate) fn check(policy: CachePolicy) -> Result<()> {
+    let output = Command::new(std::env::current_exe()?).env(ASKED, policy.name()).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+/// Is the other process.
+pub(crate) fn run(policy: CachePolicy) -> ExitCode {
+    match run_all(policy) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Behaviours that make the process open what it keeps: the executors of the harness and of wasmtime-wasi.
+const OPEN_FOR_GOOD: [&str; 2] = ["write_then_read_back", "polling_a_file_finds_it_ready_at_once"];
+
+fn run_all(policy: CachePolicy) -> Result<()> {
+    let scenario = Scenario::directfs(policy);
+    for behaviour in BEHAVIOURS.iter().filter(|behaviour| OPEN_FOR_GOOD.contains(&behaviour.name)) {
+        scenario.check(*behaviour)?;
+    }
+    let before = open_descriptors()?;
+    for behaviour in BEHAVIOURS {
+        // Whether it behaves is what its own test says.
+        let _ = scenario.check(*behaviour);
+        let mut after = open_descriptors()?;
+        after.retain(|number, target| before.get(number) != Some(target));
+        ensure!(after.is_empty(), "{scenario}/{} leaves open: {after:?}", behaviour.name);
+    }
+    Ok(())
+}
