@@ -64,7 +64,8 @@ impl GoferCtx {
         self
     }
 
-    /// Sets how many descriptors the guest may have open at once (default 65,536); one more is `EMFILE`.
+    /// Sets how many descriptors the guest may have open at once (default 65,536), those that it starts with included; one
+    /// more is `EMFILE`. It keeps those that it starts with, however low the limit.
     #[must_use]
     pub fn with_max_descriptors(mut self, limit: usize) -> Self {
         self.max_descriptors = limit;

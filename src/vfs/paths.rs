@@ -10,8 +10,9 @@ use super::rights::Rights;
 use crate::abi::{Call, Errno, Error, FileType, Mode, Name, OpenFlags, Result, SetStat, SetTime, Stat};
 use std::sync::Arc;
 
-/// How often an operation starts again when others change what it works on.
-const TRIES: usize = 16;
+/// How often an open starts again when others change what it works on: an outsider who makes and removes a file as fast
+/// as he can is overtaken in the end.
+const TRIES: usize = 1_024;
 
 /// What a guest asks of an open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

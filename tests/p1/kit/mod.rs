@@ -1,0 +1,14 @@
+//! What the tests arrange and act with.
+
+pub(crate) mod abi;
+pub(crate) mod allocated;
+mod alone;
+mod guest;
+mod module;
+mod scene;
+
+pub(crate) use abi::{Errno, Filetype};
+pub(crate) use alone::{alone, open_descriptors};
+pub(crate) use guest::{Front, Guest, Open, Word, args};
+pub(crate) use module::{Memories, engine, module};
+pub(crate) use scene::{Scene, at_root, mount, options};
