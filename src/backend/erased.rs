@@ -46,6 +46,7 @@ pub(crate) trait ErasedBackend: Send + Sync {
         out: &mut Vec<Found<ErasedNode>>,
     ) -> Result<WalkEnd>;
     fn revalidate_many(&self, call: &Call, steps: &[ErasedStep<'_>], out: &mut Vec<Stat>) -> Result<()>;
+    fn revalidate_end(&self, call: &Call, dir: &ErasedNode, names: &[Name<'_>], key: InodeKey) -> Result<Option<Stat>>;
     fn stat(&self, call: &Call, object: ErasedObject<'_>) -> Result<Stat>;
     fn set_stat(&self, call: &Call, object: ErasedObject<'_>, set: &SetStat) -> Result<SetStatReport>;
     fn open(&self, call: &Call, object: ErasedObject<'_>, flags: OpenFlags) -> Result<ErasedHandle>;
@@ -155,6 +156,10 @@ impl<B: Backend> ErasedBackend for Erase<B> {
             own.push(Step { dir: Self::node(step.dir)?, name: step.name, key: step.key });
         }
         self.0.revalidate_many(call, &own, out)
+    }
+
+    fn revalidate_end(&self, call: &Call, dir: &ErasedNode, names: &[Name<'_>], key: InodeKey) -> Result<Option<Stat>> {
+        self.0.revalidate_end(call, Self::node(dir)?, names, key)
     }
 
     fn stat(&self, call: &Call, object: ErasedObject<'_>) -> Result<Stat> {

@@ -18,6 +18,7 @@ macro_rules! backend_ops {
 backend_ops! {
     Walk = "walk_many",
     Revalidate = "revalidate_many",
+    RevalidateEnd = "revalidate_end",
     Stat = "stat",
     SetStat = "set_stat",
     Open = "open",

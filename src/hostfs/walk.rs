@@ -5,7 +5,8 @@ use super::{FdBudget, Host};
 use crate::abi::{Errno, Error, FileType, InodeKey, Name, Result, Stat};
 use cap_std::fs::Dir;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{Mode, OFlags, openat};
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat, openat2};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// How often a component that an outsider keeps swapping is looked at anew before the answer is `ESTALE`.
@@ -53,6 +54,24 @@ pub(crate) fn cross(host: &Host, dir: BorrowedFd<'_>, name: Name<'_>) -> Result<
         }
     }
     Err(Errno::Stale.into())
+}
+
+/// Attributes of what `names`, each in the one before it, lead to from `dir`, in one resolution by the kernel that
+/// follows no symbolic link (`ELOOP` at the first, unless it is the last name) and stays beneath `dir`. This is the one
+/// place where names are joined: openat2(2) with these flags is exact, a statx of a joined path would follow a link that
+/// was swapped in.
+pub(crate) fn stat_beneath(host: &Host, dir: BorrowedFd<'_>, names: &[Name<'_>]) -> Result<Stat> {
+    let mut path = SmallVec::<[u8; 256]>::new();
+    for name in names {
+        if !path.is_empty() {
+            path.push(b'/');
+        }
+        path.extend_from_slice(name.as_bytes());
+    }
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let fd = host.opening(|| openat2(dir, path.as_slice(), flags, Mode::empty(), resolve))?;
+    stat_fd(host.keys(), fd.as_fd())
 }
 
 /// Gets hold of `name` in `dir`, whatever its type, without opening it (`O_PATH`), if it still is the object with

@@ -83,6 +83,13 @@ impl Backend for DirectFs {
         Ok(WalkEnd::Complete)
     }
 
+    fn revalidate_end(&self, call: &Call, dir: &DirectNode, names: &[Name<'_>], key: InodeKey) -> Result<Option<Stat>> {
+        self.enter(call)?;
+        let held = self.held_dir(dir)?;
+        let stat = walk::stat_beneath(&self.host, held.fd(), names)?;
+        Ok(Some(stat).filter(|stat| stat.key == key))
+    }
+
     fn revalidate_many(&self, call: &Call, steps: &[Step<'_, DirectNode>], out: &mut Vec<Stat>) -> Result<()> {
         self.enter(call)?;
         for step in steps {

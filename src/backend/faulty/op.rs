@@ -28,6 +28,8 @@ ops! {
     Lookup = "lookup",
     /// `Backend::walk_many`
     WalkMany = "walk_many",
+    /// `Backend::revalidate_end`
+    RevalidateEnd = "revalidate_end",
     /// `Backend::revalidate_many`
     RevalidateMany = "revalidate_many",
     /// `Backend::stat`

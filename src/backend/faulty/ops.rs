@@ -40,6 +40,10 @@ impl<B: Backend> Backend for Faulty<B> {
         self.plan.call(Op::WalkMany, call, || self.inner.walk_many(call, dir, names, out))
     }
 
+    fn revalidate_end(&self, call: &Call, dir: &B::Node, names: &[Name<'_>], key: InodeKey) -> Result<Option<Stat>> {
+        self.plan.call(Op::RevalidateEnd, call, || self.inner.revalidate_end(call, dir, names, key))
+    }
+
     fn revalidate_many(&self, call: &Call, steps: &[Step<'_, B::Node>], out: &mut Vec<Stat>) -> Result<()> {
         self.plan.call(Op::RevalidateMany, call, || self.inner.revalidate_many(call, steps, out))
     }

@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// How often a walk starts again when others change what it walks over.
 const TRIES: usize = 64;
 
+/// From how many components on it is cheaper to ask whether a path still ends where the cache says than to ask for each.
+const AS_A_WHOLE: usize = 3;
+
 /// Why a walk ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stop {
@@ -218,6 +221,11 @@ impl GoferFs {
     /// whatever happens below them, and are the first of the chain.
     fn check(&self, call: &Call, start: &DentryRef, names: &[Name<'_>], chain: &[Crossed]) -> Result<Checked> {
         let mut done = chain.iter().take_while(|crossed| crossed.anchored).count();
+        if chain.len() - done >= AS_A_WHOLE
+            && let Some(stat) = self.check_end(call, start, names, chain, done)?
+        {
+            return Ok(Checked::Valid(Some(stat)));
+        }
         let mut last = None;
         let mut tries = 0;
         while let Some(doubtful) = chain.get(done..).filter(|doubtful| !doubtful.is_empty()) {
@@ -241,6 +249,33 @@ impl GoferFs {
             }
         }
         Ok(Checked::Valid(last))
+    }
+
+    /// Asks whether the path still ends where the cache says, without asking for each name on the way; `None` when that
+    /// cannot be told.
+    fn check_end(
+        &self,
+        call: &Call,
+        start: &DentryRef,
+        names: &[Name<'_>],
+        chain: &[Crossed],
+        done: usize,
+    ) -> Result<Option<Stat>> {
+        let from = done.checked_sub(1).and_then(|at| chain.get(at)).map_or(start.inode(), |crossed| &crossed.inode);
+        let (Some(dir), Some(end)) = (from.node(), chain.last()) else { return Ok(None) };
+        let names = names.get(done..chain.len()).unwrap_or_default();
+        let version = end.inode.attr_version();
+        let stat = match self.ask(Op::RevalidateEnd).revalidate_end(call, dir, names, end.inode.key()) {
+            Ok(Some(stat)) if stat.file_type == end.inode.file_type() => stat,
+            Ok(_) | Err(Error::Unbound | Error::Errno(_)) => return Ok(None),
+            Err(Error::WouldWait) => return Err(Error::WouldWait),
+        };
+        self.stats.revalidations(names.len());
+        if end.inode.store_attr(&stat, version) {
+            let handles = end.inode.take_handles();
+            self.release_handles(call, handles);
+        }
+        Ok(Some(stat))
     }
 
     /// Asks about `doubtful`, the first of which is in `before`; the attributes of those that stand go to `stats`.
