@@ -51,6 +51,11 @@ impl<T, const RANK: u8> RankedMutex<T, RANK> {
         Some(RankedGuard { guard: self.inner.try_lock()?, _held: held })
     }
 
+    /// The value of a mutex that nobody else can reach any more.
+    pub(crate) fn into_inner(self) -> T {
+        self.inner.into_inner()
+    }
+
     fn lock_second(&self) -> RankedGuard<'_, T> {
         let held = Held::enter(rank_of(RANK), true);
         RankedGuard { guard: self.inner.lock(), _held: held }

@@ -64,7 +64,7 @@ impl OpenDirectory {
     /// Attributes of what `path` leads to.
     #[inline]
     pub fn stat_at(&self, call: &Call, path: &[u8], follow: bool) -> Result<Stat> {
-        stat(&self.ns, call, &self.place, path, follow)
+        steadily(|| stat(&self.ns, call, &self.place, path, follow))
     }
 
     /// Sets times of what `path` leads to. `EROFS` on a read-only mount.
@@ -76,15 +76,19 @@ impl OpenDirectory {
         atime: Option<SetTime>,
         mtime: Option<SetTime>,
     ) -> Result<()> {
-        let place = resolve(&self.ns, call, &self.place, path, follow)?;
-        self.rights_at(&place)?.require(Rights::CHANGE)?;
-        place.dentry.fs().set_attr(call, &place.dentry, &SetStat { atime, mtime, ..SetStat::default() })
+        steadily(|| {
+            let place = resolve(&self.ns, call, &self.place, path, follow)?;
+            self.rights_at(&place)?.require(Rights::CHANGE)?;
+            place.dentry.fs().set_attr(call, &place.dentry, &SetStat { atime, mtime, ..SetStat::default() })
+        })
     }
 
     /// The contents of the symbolic link at `path`; `EINVAL` for anything else.
     pub fn readlink_at(&self, call: &Call, path: &[u8]) -> Result<Vec<u8>> {
-        let place = resolve(&self.ns, call, &self.place, path, false)?;
-        place.dentry.fs().readlink(call, &place.dentry)
+        steadily(|| {
+            let place = resolve(&self.ns, call, &self.place, path, false)?;
+            place.dentry.fs().readlink(call, &place.dentry)
+        })
     }
 
     /// Opens `path`.
@@ -219,8 +223,10 @@ impl OpenDirectory {
 
     /// Makes a directory.
     pub fn create_directory_at(&self, call: &Call, path: &[u8]) -> Result<()> {
-        let Target { dir, name, .. } = self.target_to_make(call, path)?;
-        dir.dentry.fs().mkdir(call, &dir.dentry, name, Mode::new(0o777))
+        steadily(|| {
+            let Target { dir, name, .. } = self.target_to_make(call, path)?;
+            dir.dentry.fs().mkdir(call, &dir.dentry, name, Mode::new(0o777))
+        })
     }
 
     /// Makes a symbolic link with the contents `target`: `EPERM` for an absolute one, which could only lead outside,
@@ -233,9 +239,11 @@ impl OpenDirectory {
             _ if target.contains(&0) => return Err(Errno::Inval.into()),
             _ => {}
         }
-        let Target { dir, name, slash } = self.target_to_make(call, path)?;
-        self.refuse_slash(call, &dir, name, slash)?;
-        dir.dentry.fs().symlink(call, &dir.dentry, name, target)
+        steadily(|| {
+            let Target { dir, name, slash } = self.target_to_make(call, path)?;
+            self.refuse_slash(call, &dir, name, slash)?;
+            dir.dentry.fs().symlink(call, &dir.dentry, name, target)
+        })
     }
 
     /// A name that something other than a directory is to get cannot end in a slash: `ENOENT`, or `EEXIST` when it is
@@ -253,68 +261,92 @@ impl OpenDirectory {
     /// Makes `new_path`, relative to `new_dir`, a further name of what `old_path` names; a symbolic link is not
     /// followed. `EXDEV` across mounts.
     pub fn link_at(&self, call: &Call, old_path: &[u8], new_dir: &OpenDirectory, new_path: &[u8]) -> Result<()> {
-        let old = resolve(&self.ns, call, &self.place, old_path, false)?;
-        let parent = resolve_parent(&new_dir.ns, call, &new_dir.place, new_path)?;
-        if old.mount != parent.dir.mount || !Arc::ptr_eq(&self.ns, &new_dir.ns) {
-            return Err(Errno::Xdev.into());
-        }
-        let Target { dir, name, slash } = new_dir.make_in(call, parent)?;
-        self.rights_at(&old)?.require(Rights::CHANGE)?;
-        new_dir.refuse_slash(call, &dir, name, slash)?;
-        if old.dentry.file_type() == FileType::Directory {
-            // That the name is taken is told first.
-            let exists = resolve_or_missing(&self.ns, call, &dir, name.as_bytes(), false)?;
-            return Err(if matches!(exists, Resolved::Found(_)) { Errno::Exist.into() } else { Errno::Perm.into() });
-        }
-        dir.dentry.fs().link(call, &old.dentry, &dir.dentry, name)
+        steadily(|| {
+            let old = resolve(&self.ns, call, &self.place, old_path, false)?;
+            let parent = resolve_parent(&new_dir.ns, call, &new_dir.place, new_path)?;
+            if old.mount != parent.dir.mount || !Arc::ptr_eq(&self.ns, &new_dir.ns) {
+                return Err(Errno::Xdev.into());
+            }
+            let Target { dir, name, slash } = new_dir.make_in(call, parent)?;
+            self.rights_at(&old)?.require(Rights::CHANGE)?;
+            new_dir.refuse_slash(call, &dir, name, slash)?;
+            if old.dentry.file_type() == FileType::Directory {
+                // That the name is taken is told first.
+                let exists = resolve_or_missing(&self.ns, call, &dir, name.as_bytes(), false)?;
+                return Err(if matches!(exists, Resolved::Found(_)) {
+                    Errno::Exist.into()
+                } else {
+                    Errno::Perm.into()
+                });
+            }
+            dir.dentry.fs().link(call, &old.dentry, &dir.dentry, name)
+        })
     }
 
     /// Moves `old_path` to `new_path`, relative to `new_dir`. `EXDEV` across mounts, `EBUSY` for `.` and `..`.
     pub fn rename_at(&self, call: &Call, old_path: &[u8], new_dir: &OpenDirectory, new_path: &[u8]) -> Result<()> {
-        let old = resolve_parent(&self.ns, call, &self.place, old_path)?;
-        let new = resolve_parent(&new_dir.ns, call, &new_dir.place, new_path)?;
-        if old.dir.mount != new.dir.mount || !Arc::ptr_eq(&self.ns, &new_dir.ns) {
-            return Err(Errno::Xdev.into());
-        }
-        let (Last::Name(old_name), Last::Name(new_name)) = (old.last, new.last) else {
-            return Err(Errno::Busy.into());
-        };
-        self.rights_at(&old.dir)?.require(Rights::CHANGE)?;
-        new_dir.rights_at(&new.dir)?.require(Rights::CHANGE)?;
-        if old.slash || new.slash {
-            // A slash behind either name asks for a directory to be moved; symbolic links are not followed here.
-            let moved = resolve(&self.ns, call, &old.dir, old_name.as_bytes(), false)?;
-            if moved.dentry.file_type() != FileType::Directory {
-                return Err(Errno::Notdir.into());
+        steadily(|| {
+            let old = resolve_parent(&self.ns, call, &self.place, old_path)?;
+            let new = resolve_parent(&new_dir.ns, call, &new_dir.place, new_path)?;
+            if old.dir.mount != new.dir.mount || !Arc::ptr_eq(&self.ns, &new_dir.ns) {
+                return Err(Errno::Xdev.into());
             }
-        }
-        let fs = old.dir.dentry.fs();
-        fs.rename(call, (&old.dir.dentry, old_name), (&new.dir.dentry, new_name))
+            let (Last::Name(old_name), Last::Name(new_name)) = (old.last, new.last) else {
+                return Err(Errno::Busy.into());
+            };
+            self.rights_at(&old.dir)?.require(Rights::CHANGE)?;
+            new_dir.rights_at(&new.dir)?.require(Rights::CHANGE)?;
+            if old.slash || new.slash {
+                // A slash behind either name asks for a directory to be moved; symbolic links are not followed here.
+                let moved = resolve(&self.ns, call, &old.dir, old_name.as_bytes(), false)?;
+                if moved.dentry.file_type() != FileType::Directory {
+                    return Err(Errno::Notdir.into());
+                }
+            }
+            let fs = old.dir.dentry.fs();
+            fs.rename(call, (&old.dir.dentry, old_name), (&new.dir.dentry, new_name))
+        })
     }
 
     /// Removes a name that is no directory: `EISDIR` for one, `ENOTDIR` for a slash behind anything else.
     pub fn unlink_at(&self, call: &Call, path: &[u8]) -> Result<()> {
-        let Target { dir, name, slash } = self.target_to_change(call, path, Errno::Isdir)?;
-        self.rights_at(&dir)?.require(Rights::CHANGE)?;
-        if slash {
-            let place = resolve(&self.ns, call, &dir, name.as_bytes(), false)?;
-            let directory = place.dentry.file_type() == FileType::Directory;
-            return Err(if directory { Errno::Isdir.into() } else { Errno::Notdir.into() });
-        }
-        dir.dentry.fs().unlink(call, &dir.dentry, name)
+        steadily(|| {
+            let Target { dir, name, slash } = self.target_to_change(call, path, Errno::Isdir)?;
+            self.rights_at(&dir)?.require(Rights::CHANGE)?;
+            if slash {
+                let place = resolve(&self.ns, call, &dir, name.as_bytes(), false)?;
+                let directory = place.dentry.file_type() == FileType::Directory;
+                return Err(if directory { Errno::Isdir.into() } else { Errno::Notdir.into() });
+            }
+            dir.dentry.fs().unlink(call, &dir.dentry, name)
+        })
     }
 
     /// Removes an empty directory: `EINVAL` for `.`, `ENOTEMPTY` for `..`.
     pub fn remove_directory_at(&self, call: &Call, path: &[u8]) -> Result<()> {
-        let Parent { dir, last, .. } = resolve_parent(&self.ns, call, &self.place, path)?;
-        let name = match last {
-            Last::Name(name) => name,
-            Last::Dot => return Err(Errno::Inval.into()),
-            Last::DotDot => return Err(Errno::Notempty.into()),
-        };
-        self.rights_at(&dir)?.require(Rights::CHANGE)?;
-        dir.dentry.fs().rmdir(call, &dir.dentry, name)
+        steadily(|| {
+            let Parent { dir, last, .. } = resolve_parent(&self.ns, call, &self.place, path)?;
+            let name = match last {
+                Last::Name(name) => name,
+                Last::Dot => return Err(Errno::Inval.into()),
+                Last::DotDot => return Err(Errno::Notempty.into()),
+            };
+            self.rights_at(&dir)?.require(Rights::CHANGE)?;
+            dir.dentry.fs().rmdir(call, &dir.dentry, name)
+        })
     }
+}
+
+/// Runs an operation again when what its path led to was swapped before it could be used: Linux resolves and acts in
+/// one, so a guest never learns of it.
+fn steadily<R>(mut operation: impl FnMut() -> Result<R>) -> Result<R> {
+    for _ in 0..TRIES {
+        match operation() {
+            Err(Error::Errno(Errno::Stale)) => {}
+            other => return other,
+        }
+    }
+    Err(Errno::Stale.into())
 }
 
 impl OpenHow {

@@ -105,6 +105,18 @@ impl<S: Subject> Fs<S> {
         self.run_waiting(places, call)
     }
 
+    /// As [`Fs::run`], for calls that a backend may decline with `None`, which it may do without waiting too.
+    pub(crate) fn run_or_decline<T>(
+        &self,
+        places: &[&At<NodeOf<S>>],
+        mut call: impl FnMut(&Call) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        if S::RELUCTANT {
+            assert!(matches!(call(&Call::NOT_WAITING), Ok(None) | Err(Error::WouldWait)));
+        }
+        self.run_waiting(places, call)
+    }
+
     fn run_waiting<T>(&self, places: &[&At<NodeOf<S>>], mut call: impl FnMut(&Call) -> Result<T>) -> Result<T> {
         let mut outcome = call(&Call::WAITING);
         if !matches!(outcome, Err(Error::Unbound)) {

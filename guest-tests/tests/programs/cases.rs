@@ -76,7 +76,7 @@ pub(crate) const CASES: &[Case] = &[
         program: "coreutils",
         prepare: own_sources,
         steps: &[
-            Step { argv0: "coreutils.wasm", args: &["ls", "-lR", "/tree"], normalize: same },
+            Step { argv0: "coreutils.wasm", args: &["ls", "-lR", "/tree"], normalize: without_the_link },
             Step { argv0: "coreutils.wasm", args: &["cp", "-r", "/tree", "/copy"], normalize: same },
             Step { argv0: "coreutils.wasm", args: &["cp", "-r", "/tree", "/kept"], normalize: same },
             Step { argv0: "coreutils.wasm", args: &["ls", "-R", "/copy"], normalize: same },
@@ -157,6 +157,11 @@ fn set_times(path: &Path) -> Result<()> {
 
 fn same(printed: &str) -> String {
     printed.to_owned()
+}
+
+/// The line of the symbolic link tells when it was made.
+fn without_the_link(printed: &str) -> String {
+    printed.lines().filter(|line| !line.contains("latest ->")).collect::<Vec<_>>().join("\n")
 }
 
 /// Lists come in the order of the host's directory, which differs between two copies of one tree.

@@ -86,8 +86,13 @@ impl Backend for DirectFs {
     fn revalidate_end(&self, call: &Call, dir: &DirectNode, names: &[Name<'_>], key: InodeKey) -> Result<Option<Stat>> {
         self.enter(call)?;
         let held = self.held_dir(dir)?;
-        let stat = walk::stat_beneath(&self.host, held.fd(), names)?;
-        Ok(Some(stat).filter(|stat| stat.key == key))
+        match walk::stat_beneath(&self.host, held.fd(), names) {
+            Ok(stat) => Ok(Some(stat).filter(|stat| stat.key == key)),
+            // The short way is closed, which says nothing of the path: it is too long when joined, or the kernel is
+            // older than 5.6, or a seccomp filter knows no openat2.
+            Err(Error::Errno(Errno::Nametoolong | Errno::Nosys | Errno::Perm)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn revalidate_many(&self, call: &Call, steps: &[Step<'_, DirectNode>], out: &mut Vec<Stat>) -> Result<()> {

@@ -172,7 +172,7 @@ impl Inode {
 
     /// The parts that the backend is told to release.
     pub(crate) fn into_parts(self) -> (Option<ErasedNode>, Vec<ErasedHandle>) {
-        let handles = self.take_handles();
+        let handles = self.handles.into_inner().map(|set| set.into_handles()).unwrap_or_default();
         (self.node, handles)
     }
 }

@@ -77,11 +77,16 @@ impl GoferFs {
                 chain.pop();
                 continue;
             };
+            let id = at;
             let at = Location { dir, name: located.name.as_name() };
             match self.ask(Op::Restore).restore(call, node, at, inode.key()) {
                 Ok(()) => drop(chain.pop()),
                 Err(Error::Unbound) => chain.push(located.dir_id),
-                Err(Error::Errno(Errno::Noent | Errno::Notdir | Errno::Loop)) => return Err(Errno::Stale.into()),
+                Err(Error::Errno(Errno::Stale | Errno::Noent | Errno::Notdir | Errno::Loop)) => {
+                    // Another one has its name: whoever looks again finds that.
+                    self.invalidate(call, id);
+                    return Err(Errno::Stale.into());
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -13,6 +13,7 @@ mod remove;
 mod rename;
 mod rename_rules;
 mod revalidate;
+mod revalidate_end;
 mod times;
 mod tree;
 mod walk;
