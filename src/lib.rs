@@ -29,7 +29,7 @@
 //!
 //! # Embedding
 //!
-//! Build a [`Gofer`] once per process and give each guest a context of it; [`p1`] shows the lines that an embedder of
+//! Build a [`Gofer`] once per process and give each guest a context of it; the module `p1` shows the lines that an embedder of
 //! wasmtime changes.
 
 #![deny(missing_docs)]
