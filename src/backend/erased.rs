@@ -59,6 +59,7 @@ pub(crate) trait ErasedBackend: Send + Sync {
         mode: Mode,
     ) -> Result<ErasedCreated>;
     fn mkdir(&self, call: &Call, dir: &ErasedNode, name: Name<'_>, mode: Mode) -> Result<Found<ErasedNode>>;
+    fn mkdir_unseen(&self, call: &Call, dir: &ErasedNode, name: Name<'_>, mode: Mode) -> Result<()>;
     fn mknod(
         &self,
         call: &Call,
@@ -189,6 +190,10 @@ impl<B: Backend> ErasedBackend for Erase<B> {
 
     fn mkdir(&self, call: &Call, dir: &ErasedNode, name: Name<'_>, mode: Mode) -> Result<Found<ErasedNode>> {
         self.0.mkdir(call, Self::node(dir)?, name, mode).map(Self::wrap)
+    }
+
+    fn mkdir_unseen(&self, call: &Call, dir: &ErasedNode, name: Name<'_>, mode: Mode) -> Result<()> {
+        self.0.mkdir_unseen(call, Self::node(dir)?, name, mode)
     }
 
     fn mknod(

@@ -252,6 +252,13 @@ pub trait Backend: Send + Sync + 'static {
         Err(Errno::Rofs.into())
     }
 
+    /// Makes a directory whose attributes the caller does not want, which may be cheaper.
+    fn mkdir_unseen(&self, call: &Call, dir: &Self::Node, name: Name<'_>, mode: Mode) -> Result<()> {
+        let found = self.mkdir(call, dir, name, mode)?;
+        self.release(call, vec![found.node]);
+        Ok(())
+    }
+
     /// Makes a pipe, a socket or an empty file.
     fn mknod(
         &self,

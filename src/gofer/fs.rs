@@ -334,6 +334,12 @@ impl DentryRef {
         self.inode().file_type()
     }
 
+    /// The object's inode number.
+    #[must_use]
+    pub fn ino(&self) -> u64 {
+        self.inode().key().ino
+    }
+
     /// Whether it exists only here.
     #[must_use]
     pub fn is_synthetic(&self) -> bool {

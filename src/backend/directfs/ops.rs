@@ -161,6 +161,11 @@ impl Backend for DirectFs {
         mkdir::mkdir(self.keys(), held.fd(), name, mode).map(|stat| self.found(stat))
     }
 
+    fn mkdir_unseen(&self, call: &Call, dir: &DirectNode, name: Name<'_>, mode: Mode) -> Result<()> {
+        self.enter(call)?;
+        mkdir::mkdir_unseen(self.held_dir(dir)?.fd(), name, mode)
+    }
+
     fn mknod(
         &self,
         call: &Call,

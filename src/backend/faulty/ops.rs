@@ -77,6 +77,10 @@ impl<B: Backend> Backend for Faulty<B> {
         self.plan.call(Op::Mkdir, call, || self.inner.mkdir(call, dir, name, mode))
     }
 
+    fn mkdir_unseen(&self, call: &Call, dir: &B::Node, name: Name<'_>, mode: Mode) -> Result<()> {
+        self.plan.call(Op::Mkdir, call, || self.inner.mkdir_unseen(call, dir, name, mode))
+    }
+
     fn mknod(&self, call: &Call, dir: &B::Node, name: Name<'_>, kind: NodeKind, mode: Mode) -> Result<Found<B::Node>> {
         self.plan.call(Op::Mknod, call, || self.inner.mknod(call, dir, name, kind, mode))
     }

@@ -25,7 +25,15 @@ impl GoferFs {
 
     /// Makes a directory.
     pub fn mkdir(self: &Arc<Self>, call: &Call, dir: &DentryRef, name: Name<'_>, mode: Mode) -> Result<()> {
-        self.make(call, dir, name, |node| self.ask(Op::Mkdir).mkdir(call, node, name, mode))?;
+        if self.coherence.trusts_names() {
+            let made = self.make(call, dir, name, |node| self.ask(Op::Mkdir).mkdir(call, node, name, mode))?;
+            self.bury(call, vec![made]);
+            return Ok(());
+        }
+        let _guard = self.lock_dir(call, dir.inode())?;
+        let node = self.dir_node(dir)?;
+        self.bound(call, &[dir.id()], || self.ask(Op::Mkdir).mkdir_unseen(call, node, name, mode))?;
+        dir.inode().attr_changed();
         Ok(())
     }
 
@@ -38,7 +46,8 @@ impl GoferFs {
         kind: NodeKind,
         mode: Mode,
     ) -> Result<()> {
-        self.make(call, dir, name, |node| self.ask(Op::Mknod).mknod(call, node, name, kind, mode))?;
+        let made = self.make(call, dir, name, |node| self.ask(Op::Mknod).mknod(call, node, name, kind, mode))?;
+        self.bury(call, vec![made]);
         Ok(())
     }
 
@@ -68,7 +77,8 @@ impl GoferFs {
         Ok(File::new(self, inode, handle, flags))
     }
 
-    /// Makes a name by `op`, and caches it.
+    /// Makes a name by `op`, and caches it where names are trusted. Elsewhere the first look at it asks the backend in
+    /// any case, so that a cached name would spare nothing.
     pub(super) fn make(
         self: &Arc<Self>,
         call: &Call,
@@ -81,10 +91,14 @@ impl GoferFs {
         match self.bound(call, &[dir.id()], || op(node)) {
             Ok(found) => {
                 let (inode, spare) = self.known_or_new(found);
-                self.commit(call, |tree, dead| {
-                    tree.insert(dir.id().index, name, Some(Arc::clone(&inode)), dead);
-                    Self::dir_changed(tree, dir);
-                });
+                if self.coherence.trusts_names() {
+                    self.commit(call, |tree, dead| {
+                        tree.insert(dir.id().index, name, Some(Arc::clone(&inode)), dead);
+                        Self::dir_changed(tree, dir);
+                    });
+                } else {
+                    dir.inode().attr_changed();
+                }
                 drop(guard);
                 self.release_nodes(call, spare.into_iter().collect());
                 Ok(inode)

@@ -26,6 +26,11 @@ impl GoferFs {
             Op::Rmdir => self.ask(op).rmdir(call, node, name),
             _ => self.ask(op).unlink(call, node, name),
         })?;
+        if doomed.is_none() && !self.coherence.trusts_names() {
+            // Nothing of it is cached.
+            dir.inode().attr_changed();
+            return Ok(());
+        }
         self.commit(call, |tree, dead| {
             let index = dir.id().index;
             if let Some(child) = tree.child_of(index, name) {

@@ -27,7 +27,8 @@ impl GoferFs {
 
     /// Makes a symbolic link with the contents `target`.
     pub fn symlink(self: &Arc<Self>, call: &Call, dir: &DentryRef, name: Name<'_>, target: &[u8]) -> Result<()> {
-        self.make(call, dir, name, |node| self.ask(Op::Symlink).symlink(call, node, name, target))?;
+        let made = self.make(call, dir, name, |node| self.ask(Op::Symlink).symlink(call, node, name, target))?;
+        self.bury(call, vec![made]);
         Ok(())
     }
 }

@@ -176,6 +176,11 @@ impl GoferFs {
         names: &[Name<'_>],
         follow_last: bool,
     ) -> Result<Option<Stat>> {
+        if names.len() >= AS_A_WHOLE
+            && let Some(stat) = self.stat_end(call, start, names, follow_last)?
+        {
+            return Ok(Some(stat));
+        }
         let (walk, _, chain) = self.cross_cached(start, names, follow_last);
         if walk.reached != Reached::End {
             return Ok(None);
@@ -187,6 +192,22 @@ impl GoferFs {
             }
             Checked::Valid(None) | Checked::Changed => Ok(None),
         }
+    }
+
+    /// As [`GoferFs::stat_checked`], by one question about the whole path.
+    fn stat_end(&self, call: &Call, start: &DentryRef, names: &[Name<'_>], follow_last: bool) -> Result<Option<Stat>> {
+        let mut anchored = false;
+        let end = {
+            let tree = self.tree.read();
+            let walk = tree.walk(start.id().index, names, follow_last, |_, _, dentry| anchored |= dentry.is_anchored());
+            tree.inode(walk.at).filter(|_| walk.reached == Reached::End && !anchored).map(Arc::clone)
+        };
+        let Some(end) = end else { return Ok(None) };
+        let stat = self.check_end(call, start.inode(), names, &end)?;
+        if stat.is_some() {
+            self.stats.hits(names.len());
+        }
+        Ok(stat)
     }
 
     /// The regular file at the end of a path that is cached whole, by `open`, once the backend has confirmed the way to
@@ -222,9 +243,13 @@ impl GoferFs {
     fn check(&self, call: &Call, start: &DentryRef, names: &[Name<'_>], chain: &[Crossed]) -> Result<Checked> {
         let mut done = chain.iter().take_while(|crossed| crossed.anchored).count();
         if chain.len() - done >= AS_A_WHOLE
-            && let Some(stat) = self.check_end(call, start, names, chain, done)?
+            && let Some(end) = chain.last()
         {
-            return Ok(Checked::Valid(Some(stat)));
+            let from = done.checked_sub(1).and_then(|at| chain.get(at)).map_or(start.inode(), |c| &c.inode);
+            let names = names.get(done..chain.len()).unwrap_or_default();
+            if let Some(stat) = self.check_end(call, from, names, &end.inode)? {
+                return Ok(Checked::Valid(Some(stat)));
+            }
         }
         let mut last = None;
         let mut tries = 0;
@@ -251,28 +276,19 @@ impl GoferFs {
         Ok(Checked::Valid(last))
     }
 
-    /// Asks whether the path still ends where the cache says, without asking for each name on the way; `None` when that
+    /// Asks whether `names` still lead from `from` to `end`, without asking for each name on the way; `None` when that
     /// cannot be told.
-    fn check_end(
-        &self,
-        call: &Call,
-        start: &DentryRef,
-        names: &[Name<'_>],
-        chain: &[Crossed],
-        done: usize,
-    ) -> Result<Option<Stat>> {
-        let from = done.checked_sub(1).and_then(|at| chain.get(at)).map_or(start.inode(), |crossed| &crossed.inode);
-        let (Some(dir), Some(end)) = (from.node(), chain.last()) else { return Ok(None) };
-        let names = names.get(done..chain.len()).unwrap_or_default();
-        let version = end.inode.attr_version();
-        let stat = match self.ask(Op::RevalidateEnd).revalidate_end(call, dir, names, end.inode.key()) {
-            Ok(Some(stat)) if stat.file_type == end.inode.file_type() => stat,
+    fn check_end(&self, call: &Call, from: &Inode, names: &[Name<'_>], end: &Inode) -> Result<Option<Stat>> {
+        let Some(dir) = from.node() else { return Ok(None) };
+        let version = end.attr_version();
+        let stat = match self.ask(Op::RevalidateEnd).revalidate_end(call, dir, names, end.key()) {
+            Ok(Some(stat)) if stat.file_type == end.file_type() => stat,
             Ok(_) | Err(Error::Unbound | Error::Errno(_)) => return Ok(None),
             Err(Error::WouldWait) => return Err(Error::WouldWait),
         };
         self.stats.revalidations(names.len());
-        if end.inode.store_attr(&stat, version) {
-            let handles = end.inode.take_handles();
+        if end.store_attr(&stat, version) {
+            let handles = end.take_handles();
             self.release_handles(call, handles);
         }
         Ok(Some(stat))

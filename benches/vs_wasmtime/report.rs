@@ -1,0 +1,242 @@
+//! The table, the targets and the JSON.
+
+use crate::measure::{Figure, Spread};
+use crate::memory::Memory;
+use crate::scaling::Scaling;
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Everything that was measured.
+#[derive(Debug, Default)]
+pub(crate) struct Results {
+    pub(crate) figures: Vec<Figure>,
+    pub(crate) memory: Vec<Memory>,
+    pub(crate) scaling: Vec<Scaling>,
+    pub(crate) quick: bool,
+}
+
+fn time(ns: f64) -> String {
+    match ns {
+        ns if ns < 1e4 => format!("{ns:.1} ns"),
+        ns if ns < 1e7 => format!("{:.1} us", ns / 1e3),
+        ns => format!("{:.1} ms", ns / 1e6),
+    }
+}
+
+fn ratio(ratio: Option<Spread>) -> String {
+    ratio.map_or_else(|| "-".to_owned(), |r| format!("{:.2} [{:.2} {:.2}]", r.median, r.q1, r.q3))
+}
+
+/// One row's lines.
+pub(crate) fn print_row(figures: &[Figure]) {
+    let Some(first) = figures.first() else { return };
+    println!("{}   ({} turns a sample)", first.op, first.iterations);
+    for figure in figures {
+        let (stock, syscall) = (ratio(figure.to_stock), ratio(figure.to_syscall));
+        println!("    {:<22} {:>12}  {stock:>26}  {syscall:>26}", figure.subject, time(figure.ns.median));
+    }
+}
+
+/// What the columns are.
+pub(crate) fn print_head() {
+    println!();
+    println!(
+        "{:<26} {:>12}  {:>26}  {:>26}",
+        "operation, subject", "median", "x stock [quartiles]", "x syscall [quartiles]"
+    );
+}
+
+/// The figures of memory and of two threads.
+pub(crate) fn print_rest(results: &Results) {
+    println!();
+    for memory in &results.memory {
+        println!(
+            "{:<16} {:>7.1} bytes per entry: {} entries, filled minus after dropping the caches ({:.1} more than before)",
+            memory.op, memory.dropped, memory.entries, memory.grown
+        );
+    }
+    for scaling in &results.scaling {
+        println!(
+            "scaling/{:<12} two threads on one mount {:.2} [{:.2} {:.2}] times one ({:.1} ns); two processes {:.2} [{:.2} {:.2}]",
+            scaling.policy.name(),
+            scaling.threads.median,
+            scaling.threads.q1,
+            scaling.threads.q3,
+            scaling.ns,
+            scaling.processes.median,
+            scaling.processes.q1,
+            scaling.processes.q3,
+        );
+    }
+}
+
+struct Target {
+    what: &'static str,
+    wanted: String,
+    reached: Option<String>,
+    pass: bool,
+    /// Why it is not judged.
+    void: Option<String>,
+}
+
+/// At least so many times stock: subject, operation, factor.
+const TIMES_STOCK: [(&str, &str, f64); 12] = [
+    ("directfs/exclusive", "p1/path_filestat_get/existing-depth1", 15.0),
+    ("directfs/exclusive", "p1/path_filestat_get/existing-depth4", 15.0),
+    ("directfs/exclusive", "p1/path_filestat_get/missing", 6.0),
+    ("directfs/exclusive", "p1/path_open+fd_close/read-only", 6.0),
+    ("directfs/exclusive", "p1/fd_filestat_get", 8.0),
+    ("directfs/exclusive", "p1/fd_readdir/1000", 100.0),
+    ("directfs/exclusive", "p1/tree-walk/10000", 10.0),
+    ("directfs/shared", "p1/path_filestat_get/existing-depth1", 2.0),
+    ("directfs/shared", "p1/path_filestat_get/existing-depth4", 2.0),
+    ("directfs/shared", "p1/fd_pread/4KiB/same-page", 1.3),
+    ("directfs/shared", "p1/fd_readdir/10", 10.0),
+    ("directfs/shared", "p1/fd_readdir/1000", 10.0),
+];
+
+/// No operation of any policy may be slower than stock, but for noise.
+const NOT_SLOWER: f64 = 0.97;
+const DENTRY_BYTES: f64 = 600.0;
+const NEGATIVE_BYTES: f64 = 200.0;
+const TIMES_STATX: f64 = 3.0;
+const TWO_THREADS: f64 = 1.6;
+/// What two processes must reach for two threads to be judged.
+const TWO_PROCESSES: f64 = 1.9;
+
+fn at_least(what: &'static str, wanted: f64, reached: Option<f64>, unit: &str) -> Target {
+    Target {
+        what,
+        wanted: format!(">= {wanted}x {unit}"),
+        reached: reached.map(|reached| format!("{reached:.2}x")),
+        pass: reached.is_some_and(|reached| reached >= wanted),
+        void: None,
+    }
+}
+
+impl Results {
+    fn figure(&self, subject: &str, op: &str) -> Option<&Figure> {
+        self.figures.iter().find(|figure| figure.subject == subject && figure.op == op)
+    }
+
+    fn memory_target(&self, op: &'static str, limit: f64) -> Target {
+        let bytes = self.memory.iter().find(|memory| memory.op == op).map(Memory::bytes);
+        Target {
+            what: op,
+            wanted: format!("<= {limit} bytes"),
+            reached: bytes.map(|bytes| format!("{bytes:.0}")),
+            pass: bytes.is_some_and(|bytes| bytes <= limit),
+            void: None,
+        }
+    }
+
+    fn targets(&self) -> Vec<(String, Target)> {
+        let mut targets = Vec::new();
+        for (subject, op, wanted) in TIMES_STOCK {
+            let to_stock = |subject| self.figure(subject, op).and_then(|figure| figure.to_stock).map(|r| r.median);
+            let mut target = at_least(op, wanted, to_stock(subject), "stock");
+            // `shared` asks the kernel each time, as it must; no target is faster than asking alone.
+            if let Some(bare) = to_stock("syscall").filter(|bare| subject == "directfs/shared" && *bare < wanted) {
+                target.void = Some(format!("the bare system calls reach {bare:.2}x")).filter(|_| !target.pass);
+            }
+            targets.push((subject.to_owned(), target));
+        }
+        let (subject, op) = ("directfs/exclusive", "p1/path_filestat_get/existing-depth1");
+        let reached = self.figure(subject, op).and_then(|figure| figure.to_syscall).map(|ratio| ratio.median);
+        targets.push((subject.to_owned(), at_least(op, TIMES_STATX, reached, "statx")));
+        for op in [("memory/dentry", DENTRY_BYTES), ("memory/negative", NEGATIVE_BYTES)] {
+            targets.push(("any".to_owned(), self.memory_target(op.0, op.1)));
+        }
+        for scaling in &self.scaling {
+            let mut target = at_least("scaling/two-threads", TWO_THREADS, Some(scaling.threads.median), "one");
+            let machine = scaling.processes.median;
+            if machine < TWO_PROCESSES && !target.pass {
+                target.void = Some(format!("two processes reach only {machine:.2}x"));
+            }
+            targets.push((format!("directfs/{}", scaling.policy), target));
+        }
+        targets
+    }
+
+    /// Rows of ours that are slower than stock.
+    fn slower(&self) -> Vec<(&Figure, Spread)> {
+        let ours = self.figures.iter().filter(|figure| figure.subject.starts_with("directfs/"));
+        let with_ratio = ours.filter_map(|figure| Some((figure, figure.to_stock?)));
+        with_ratio.filter(|(_, ratio)| ratio.median < NOT_SLOWER).collect()
+    }
+}
+
+/// Every target beside what was reached; how many were missed.
+pub(crate) fn print_targets(results: &Results) -> usize {
+    println!("\ntargets");
+    let mut missed = 0;
+    for (subject, target) in results.targets() {
+        let verdict = match (&target.reached, &target.void) {
+            (None, _) => "not measured".to_owned(),
+            (Some(_), Some(why)) => format!("not judged: {why}"),
+            (Some(_), None) if target.pass => "PASS".to_owned(),
+            (Some(_), None) => {
+                missed += 1;
+                "MISS".to_owned()
+            }
+        };
+        let reached = target.reached.unwrap_or_default();
+        println!("    {subject:<22} {:<38} {:<16} {reached:>10}  {verdict}", target.what, target.wanted);
+    }
+    let slower = results.slower();
+    let verdict = if slower.is_empty() { "PASS" } else { "MISS" };
+    println!("    {:<22} {:<38} {:<16} {:>10}  {verdict}", "each policy", "every row", ">= 0.97x stock", slower.len());
+    for (figure, ratio) in &slower {
+        println!(
+            "        {:<22} {:<38} {:.2} [{:.2} {:.2}]",
+            figure.subject, figure.op, ratio.median, ratio.q1, ratio.q3
+        );
+    }
+    missed + slower.len()
+}
+
+fn spread(spread: Option<Spread>) -> Value {
+    spread.map_or(Value::Null, |s| json!([s.q1, s.median, s.q3]))
+}
+
+fn median(spread: Option<Spread>) -> Value {
+    spread.map_or(Value::Null, |s| json!(s.median))
+}
+
+/// Writes the list of `{op, subject, ns, ratio_to_stock, ratio_to_syscall}`. Lines of memory and scaling have a `value`
+/// and no ratios.
+pub(crate) fn write_json(results: &Results, path: &Path) -> Result<()> {
+    let quick = results.quick;
+    let figure = |f: &Figure| {
+        json!({
+            "op": f.op, "subject": f.subject, "ns": f.ns.median,
+            "ratio_to_stock": median(f.to_stock), "ratio_to_syscall": median(f.to_syscall),
+            "ns_quartiles": spread(Some(f.ns)), "ratio_to_stock_quartiles": spread(f.to_stock),
+            "ratio_to_syscall_quartiles": spread(f.to_syscall),
+            "iterations": f.iterations, "rounds": f.rounds, "quick": quick,
+        })
+    };
+    let mut list: Vec<Value> = results.figures.iter().map(figure).collect();
+    let plain = |op: &str, subject: String, ns: Value, value: f64, unit: &str| {
+        json!({
+            "op": op, "subject": subject, "ns": ns, "ratio_to_stock": null, "ratio_to_syscall": null,
+            "value": value, "unit": unit, "quick": quick,
+        })
+    };
+    for memory in &results.memory {
+        list.push(plain(memory.op, "made-up/exclusive".to_owned(), Value::Null, memory.bytes(), "bytes per entry"));
+    }
+    for scaling in &results.scaling {
+        let (subject, ns) = (format!("directfs/{}", scaling.policy), json!(scaling.ns));
+        let pairs = [("scaling/two-threads", scaling.threads), ("scaling/two-processes", scaling.processes)];
+        for (op, spread) in pairs {
+            list.push(plain(op, subject.clone(), ns.clone(), spread.median, "times one"));
+        }
+    }
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    let text = serde_json::to_string_pretty(&Value::Array(list))?;
+    std::fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,205 @@
+//! Runs actions over the filesystem under test, the model and the kernel, side by side.
+
+use crate::act::{Act, Answer, Outcome, Subject, agree};
+use crate::kernel::Kernel;
+use crate::model::Model;
+use crate::ours::Ours;
+use crate::tree::compare;
+use tempfile::TempDir;
+use wasi_gofer::abi::Errno;
+use wasi_gofer::{CachePolicy, FsOptions, Gofer, MemoryFs, MountOptions};
+
+/// Where the files are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A directory of this host.
+    Direct,
+    /// Memory: nobody else gets at it.
+    Memory,
+}
+
+/// What the filesystem under test is mounted with.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    pub(crate) source: Source,
+    /// Control handles of directories.
+    pub(crate) fds: Option<usize>,
+    pub(crate) options: FsOptions,
+}
+
+impl Setup {
+    pub(crate) fn direct(policy: CachePolicy) -> Setup {
+        Setup { source: Source::Direct, fds: None, options: FsOptions::with_policy(policy) }
+    }
+
+    pub(crate) fn memory(policy: CachePolicy) -> Setup {
+        Setup { source: Source::Memory, fds: None, options: FsOptions::with_policy(policy) }
+    }
+
+    pub(crate) fn fds(mut self, fds: usize) -> Setup {
+        self.fds = Some(fds);
+        self
+    }
+
+    pub(crate) fn limit(mut self, dentries: usize) -> Setup {
+        self.options.dentry_cache_limit = dentries;
+        self
+    }
+
+    /// Whether somebody else may change the tree.
+    pub(crate) fn has_outsiders(&self) -> bool {
+        self.source == Source::Direct && outsiders(self.options.cache)
+    }
+}
+
+/// Whether a policy lets somebody else change the tree.
+pub(crate) fn outsiders(policy: CachePolicy) -> bool {
+    match policy {
+        CachePolicy::Shared | CachePolicy::None => true,
+        CachePolicy::Exclusive | CachePolicy::Writethrough => false,
+    }
+}
+
+/// All subjects.
+pub(crate) struct World {
+    ours: Ours,
+    model: Model,
+    twin: Kernel,
+    /// The host directory behind the mount, as an outsider holds it.
+    host: Option<Kernel>,
+    _twin_dir: TempDir,
+    _host_dir: TempDir,
+    checks: bool,
+}
+
+impl World {
+    /// Empty filesystems. With `checks` the cache's invariants are checked after every action, which does the
+    /// after-work that would otherwise be left to the next one.
+    pub(crate) fn new(setup: &Setup, checks: bool) -> World {
+        World::with_tree(setup, checks, &[])
+    }
+
+    /// Filesystems where `tree` was done before anybody mounted them, as far as they can be got at.
+    pub(crate) fn with_tree(setup: &Setup, checks: bool, tree: &[Act]) -> World {
+        let (twin_dir, host_dir) = (TempDir::new().expect("a directory"), TempDir::new().expect("a directory"));
+        let mut model = Model::new();
+        let mut twin = Kernel::new(twin_dir.path());
+        let mut host = (setup.source == Source::Direct).then(|| Kernel::new(host_dir.path()));
+        if let Some(host) = host.as_mut() {
+            for act in tree {
+                let outcomes = (model.act(act), twin.act(act), host.act(act));
+                assert!(outcomes.0.is_ok() && outcomes.1.is_ok() && outcomes.2.is_ok(), "{act:?}: {outcomes:?}");
+            }
+        }
+        let mut builder = Gofer::builder();
+        let options = MountOptions { read_only: false, fs: setup.options.clone() };
+        match setup.source {
+            Source::Direct => builder.dir(host_dir.path(), "/", options),
+            Source::Memory => builder.mount("/", MemoryFs::new(), options),
+        };
+        if let Some(fds) = setup.fds {
+            builder.fds(fds);
+        }
+        World {
+            ours: Ours::new(builder.build().expect("the mount is fine")),
+            model,
+            twin,
+            host,
+            _twin_dir: twin_dir,
+            _host_dir: host_dir,
+            checks,
+        }
+    }
+
+    pub(crate) fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Does one action everywhere and compares.
+    pub(crate) fn step(&mut self, act: &Act) -> Result<(), String> {
+        let result = self.try_step(act);
+        result.map_err(|error| format!("{act:?}: {error}"))
+    }
+
+    fn try_step(&mut self, act: &Act) -> Result<(), String> {
+        if let Act::Outside(acts) = act {
+            for act in acts {
+                let host = self.host.as_mut().ok_or("nobody is outside")?;
+                let outcomes = (host.act(act), self.twin.act(act), self.model.act(act));
+                if !agree(&outcomes.0, &outcomes.1) || !agree(&outcomes.1, &outcomes.2) {
+                    return Err(format!("{act:?} outside answers {outcomes:?}: the test itself is wrong"));
+                }
+            }
+        } else {
+            let (model, twin, ours) = (self.model.act(act), self.twin.act(act), self.ours.act(act));
+            if !agree(&model, &twin) {
+                return Err(format!("the model answers {model:?} and the kernel {twin:?}: the test itself is wrong"));
+            }
+            self.check_part(act, &ours)?;
+            // Names are validated before the way to them is looked at.
+            let early = ours == Err(Errno::Nametoolong) && twin.is_err() && act.has_long_name();
+            // So is the type of what gets no second name: a directory.
+            let early = early || matches!((act, &ours, &twin), (Act::Link { .. }, Err(Errno::Perm), Err(Errno::Noent)));
+            if !agree(&ours, &twin) && !early {
+                return Err(format!("answers {ours:?}, and the kernel {twin:?}"));
+            }
+        }
+        self.model.note_listings();
+        if self.checks {
+            self.ours.gofer.check_invariants()?;
+        }
+        let tree = self.twin.tree();
+        compare(("the model", "the twin"), &self.model.tree(), &tree)?;
+        if let Some(host) = &self.host {
+            compare(("the host directory", "the twin"), &host.tree(), &tree)?;
+        }
+        if *act == Act::Compare {
+            self.compare()?;
+        }
+        Ok(())
+    }
+
+    fn check_part(&mut self, act: &Act, ours: &Outcome) -> Result<(), String> {
+        match (act, ours) {
+            (Act::ListSome { dir, fresh, .. }, Ok(Answer::Part(names, end))) => {
+                self.model.check_part(*dir, *fresh, names, *end)
+            }
+            (Act::List { dir }, _) => {
+                self.model.end_listing(*dir);
+                Ok(())
+            }
+            (Act::ListSome { .. }, other) => Err(format!("answers {other:?}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Compares the tree as a guest sees it.
+    pub(crate) fn compare(&self) -> Result<(), String> {
+        compare(("ours", "the twin"), &self.ours.tree()?, &self.twin.tree())?;
+        if let Some(host) = &self.host {
+            self.ours.compare_with_host(host.root())?;
+            if host.modes() != self.twin.modes() {
+                return Err(format!("modes are {:?}, the twin's {:?}", host.modes(), self.twin.modes()));
+            }
+        }
+        Ok(())
+    }
+
+    /// What must hold behind every row of actions.
+    pub(crate) fn finish(&mut self) -> Result<(), String> {
+        self.compare()?;
+        self.ours.gofer.check_invariants()?;
+        self.ours.close_all();
+        self.ours.gofer.check_invariants()?;
+        self.compare()
+    }
+}
+
+/// Runs a row of actions; the error says which one went wrong, and how.
+pub(crate) fn run(setup: &Setup, acts: &[Act]) -> Result<(), String> {
+    let mut world = World::new(setup, true);
+    for act in acts {
+        world.step(act)?;
+    }
+    world.finish()
+}

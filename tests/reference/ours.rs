@@ -1,0 +1,376 @@
+//! The filesystem under test, by the vfs API that the front ends use.
+
+use crate::act::{Act, Answer, DIRS, FILES, Outcome, Seen, Subject};
+use crate::kernel::{contents, list, statx, target};
+use crate::tree::{Entry, Kind, Tree};
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fs::{Mode, OFlags, Statx, StatxTimestamp, openat};
+use std::collections::BTreeMap;
+use std::io::{IoSlice, IoSliceMut};
+use wasi_gofer::abi::{Call, Errno, Error, FileType, SetTime, Stat, Timespec};
+use wasi_gofer::vfs::{Descriptor, OpenDirectory, OpenFile, OpenHow, SeekFrom};
+use wasi_gofer::{Gofer, GoferCtx};
+
+const CALL: &Call = &Call::WAITING;
+
+pub(crate) struct Ours {
+    pub(crate) gofer: Gofer,
+    ctx: GoferCtx,
+    files: Vec<Option<OpenFile>>,
+    dirs: Vec<Option<OpenDirectory>>,
+    /// Where partial listings are.
+    cookies: Vec<u64>,
+}
+
+/// What is no errno has no place at this level.
+fn errno(error: Error) -> Errno {
+    match error {
+        Error::Errno(errno) => errno,
+        other => panic!("{other:?} reached the front end"),
+    }
+}
+
+fn done(result: Result<(), Error>) -> Outcome {
+    result.map(|()| Answer::Done).map_err(errno)
+}
+
+fn seen(stat: &Stat) -> Seen {
+    Seen::new(stat.file_type, stat.nlink, stat.size)
+}
+
+fn at(secs: i64) -> Option<SetTime> {
+    Some(SetTime::At(Timespec { secs, nanos: 5 }))
+}
+
+impl Ours {
+    pub(crate) fn new(gofer: Gofer) -> Ours {
+        let ctx = gofer.ctx();
+        let root = ctx.open_preopen(CALL, &ctx.preopens()[0]).expect("the preopen opens");
+        let mut dirs: Vec<Option<OpenDirectory>> = (0..DIRS).map(|_| None).collect();
+        dirs[0] = Some(root);
+        Ours { gofer, ctx, files: (0..FILES).map(|_| None).collect(), dirs, cookies: vec![0; DIRS] }
+    }
+
+    /// Closes everything, as the end of a guest does.
+    pub(crate) fn close_all(&mut self) {
+        self.files.iter_mut().for_each(|file| drop(file.take()));
+        self.dirs.iter_mut().skip(1).for_each(|dir| drop(dir.take()));
+        self.ctx.after(CALL);
+    }
+
+    fn dir(&self, slot: usize) -> Result<&OpenDirectory, Errno> {
+        self.dirs[slot].as_ref().ok_or(Errno::Badf)
+    }
+
+    fn file(&self, slot: usize) -> Result<&OpenFile, Errno> {
+        self.files[slot].as_ref().ok_or(Errno::Badf)
+    }
+
+    fn open(&mut self, dir: usize, path: &str, how: OpenHow, into: usize) -> Outcome {
+        match self.dir(dir)?.open_at(CALL, path.as_bytes(), how).map_err(errno)? {
+            Descriptor::File(file) => {
+                if let Some(old) = self.files[into % FILES].replace(file) {
+                    old.close(CALL);
+                }
+                Ok(Answer::File)
+            }
+            Descriptor::Directory(dir) => {
+                let slot = into % (DIRS - 1) + 1;
+                self.dirs[slot] = Some(dir);
+                self.cookies[slot] = 0;
+                Ok(Answer::Directory)
+            }
+        }
+    }
+
+    fn read(&self, file: usize, offset: Option<u64>, len: usize) -> Outcome {
+        let mut buf = vec![0; len];
+        let (first, second) = buf.split_at_mut(len / 2);
+        let mut bufs = [IoSliceMut::new(first), IoSliceMut::new(second)];
+        let file = self.file(file)?;
+        let read = match offset {
+            Some(offset) => file.read_at(CALL, &mut bufs, offset),
+            None => file.read(CALL, &mut bufs),
+        };
+        buf.truncate(read.map_err(errno)?);
+        Ok(Answer::Bytes(buf))
+    }
+
+    fn write(&self, file: usize, offset: Option<u64>, data: &[u8]) -> Outcome {
+        let (first, second) = data.split_at(data.len() / 2);
+        let bufs = [IoSlice::new(first), IoSlice::new(second)];
+        let file = self.file(file)?;
+        let written = match offset {
+            Some(offset) => file.write_at(CALL, &bufs, offset),
+            None => file.write(CALL, &bufs),
+        };
+        written.map(Answer::Count).map_err(errno)
+    }
+
+    fn list_some(&mut self, slot: usize, fresh: bool, max: usize) -> Outcome {
+        let cookie = if fresh { 0 } else { self.cookies[slot] };
+        let (mut next, mut names, mut end) = (cookie, Vec::new(), true);
+        self.dir(slot)?
+            .read_dir(CALL, cookie, &mut |entry| {
+                if names.len() >= max {
+                    end = false;
+                    return false;
+                }
+                next = entry.next;
+                if entry.name != b"." && entry.name != b".." {
+                    names.push(String::from_utf8_lossy(entry.name).into_owned());
+                }
+                true
+            })
+            .map_err(errno)?;
+        self.cookies[slot] = next;
+        Ok(Answer::Part(names, end))
+    }
+
+    /// The whole tree as a guest sees it that walks it from its preopen.
+    pub(crate) fn tree(&self) -> Result<Tree, String> {
+        let root = self.fresh_root();
+        let mut tree = Tree::new();
+        collect(&root, "", &mut tree, &mut BTreeMap::new())?;
+        Ok(tree)
+    }
+
+    fn fresh_root(&self) -> OpenDirectory {
+        self.ctx.open_preopen(CALL, &self.ctx.preopens()[0]).expect("the preopen opens")
+    }
+
+    /// Compares every attribute of every object with the host directory behind the mount.
+    pub(crate) fn compare_with_host(&self, host: BorrowedFd<'_>) -> Result<(), String> {
+        compare_dirs(&self.fresh_root(), host, "")
+    }
+}
+
+/// The entries of a directory, sorted, after checks of what every listing must have.
+fn entries(dir: &OpenDirectory) -> Result<Vec<(String, FileType, u64)>, Errno> {
+    let mut entries = Vec::new();
+    let mut expected = 1;
+    dir.read_dir(CALL, 0, &mut |entry| {
+        assert_eq!(entry.next, expected, "cookies count up");
+        expected += 1;
+        let file_type = entry.file_type.expect("ext4 and memory tell types");
+        entries.push((String::from_utf8_lossy(entry.name).into_owned(), file_type, entry.ino));
+        true
+    })
+    .map_err(errno)?;
+    assert!(entries[0].0 == "." && entries[1].0 == "..", "{entries:?}");
+    let mut entries = entries.split_off(2);
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(entries)
+}
+
+fn open(dir: &OpenDirectory, name: &str, directory: bool) -> Result<Descriptor, String> {
+    let how = OpenHow { directory, read: true, ..OpenHow::default() };
+    dir.open_at(CALL, name.as_bytes(), how).map_err(|error| format!("open of {name:?}, which is listed: {error}"))
+}
+
+fn open_dir(dir: &OpenDirectory, name: &str) -> Result<OpenDirectory, String> {
+    match open(dir, name, true)? {
+        Descriptor::Directory(dir) => Ok(dir),
+        Descriptor::File(_) => Err(format!("{name:?} opens as a file")),
+    }
+}
+
+fn read_all(dir: &OpenDirectory, name: &str) -> Result<Vec<u8>, String> {
+    let Descriptor::File(file) = open(dir, name, false)? else { return Err(format!("{name:?} opens as a directory")) };
+    let mut all = Vec::new();
+    let mut buf = [0; 8192];
+    loop {
+        let read =
+            file.read(CALL, &mut [IoSliceMut::new(&mut buf)]).map_err(|error| format!("read {name:?}: {error}"))?;
+        if read == 0 {
+            file.close(CALL);
+            return Ok(all);
+        }
+        all.extend_from_slice(&buf[..read]);
+    }
+}
+
+fn stat(dir: &OpenDirectory, name: &str) -> Result<Stat, String> {
+    dir.stat_at(CALL, name.as_bytes(), false).map_err(|error| format!("stat of {name:?}, which is listed: {error}"))
+}
+
+fn collect(
+    dir: &OpenDirectory,
+    prefix: &str,
+    tree: &mut Tree,
+    first: &mut BTreeMap<(u64, u64), String>,
+) -> Result<(), String> {
+    for (name, listed, ino) in entries(dir).map_err(|errno| format!("list {prefix:?}: {errno}"))? {
+        let path = format!("{prefix}{name}");
+        let stat = stat(dir, &name)?;
+        if (stat.file_type, stat.key.ino) != (listed, ino) {
+            let is = (stat.file_type, stat.key.ino);
+            return Err(format!("{path:?} is listed as {:?}, and stat says {is:?}", (listed, ino)));
+        }
+        let same = first.entry((stat.key.dev, ino)).or_insert_with(|| path.clone()).clone();
+        let kind = match stat.file_type {
+            FileType::Directory => {
+                collect(&open_dir(dir, &name)?, &format!("{path}/"), tree, first)?;
+                Kind::Directory
+            }
+            FileType::Symlink => {
+                let target = dir.readlink_at(CALL, name.as_bytes()).map_err(|error| format!("readlink: {error}"))?;
+                Kind::Symlink(String::from_utf8_lossy(&target).into_owned())
+            }
+            _ => Kind::File(read_all(dir, &name)?),
+        };
+        tree.insert(path, Entry { kind, nlink: stat.nlink, same });
+    }
+    Ok(())
+}
+
+fn compare_dirs(dir: &OpenDirectory, host: BorrowedFd<'_>, prefix: &str) -> Result<(), String> {
+    let own = dir.stat(CALL).map_err(|error| format!("stat of {prefix:?}: {error}"))?;
+    same_stat(prefix, &own, &statx(host, "").expect("held"))?;
+    let there = list(host).expect("a directory that can be listed");
+    let here = entries(dir).map_err(|errno| format!("list {prefix:?}: {errno}"))?;
+    let here: Vec<_> = here.into_iter().map(|(name, file_type, _)| (name, file_type)).collect();
+    if here != there {
+        return Err(format!("{prefix:?} lists {here:?}, and the host {there:?}"));
+    }
+    for (name, file_type) in there {
+        let path = format!("{prefix}{name}");
+        same_stat(&path, &stat(dir, &name)?, &statx(host, &name).expect("listed"))?;
+        match file_type {
+            FileType::Directory => {
+                let flags = OFlags::PATH | OFlags::CLOEXEC;
+                let sub = openat(host, name.as_str(), flags, Mode::empty()).expect("listed");
+                compare_dirs(&open_dir(dir, &name)?, sub.as_fd(), &format!("{path}/"))?;
+            }
+            FileType::Symlink => {
+                let here =
+                    dir.readlink_at(CALL, name.as_bytes()).map_err(|error| format!("readlink {path}: {error}"))?;
+                let there = target(host, &name).expect("listed");
+                if here != there.as_bytes() {
+                    return Err(format!("{path:?} leads to {:?}, and the host's to {there:?}", here.escape_ascii()));
+                }
+            }
+            _ => {
+                let (here, there) = (read_all(dir, &name)?, contents(host, &name).expect("listed"));
+                if here != there {
+                    return Err(format!(
+                        "{path:?} reads {:?}, the host's {:?}",
+                        here.escape_ascii(),
+                        there.escape_ascii()
+                    ));
+                }
+            }
+        }
+        same_stat(&path, &stat(dir, &name)?, &statx(host, &name).expect("listed"))?;
+    }
+    Ok(())
+}
+
+/// Compares every attribute.
+fn same_stat(path: &str, ours: &Stat, host: &Statx) -> Result<(), String> {
+    let time = |time: StatxTimestamp| Timespec { secs: time.tv_sec, nanos: time.tv_nsec };
+    let there = Stat {
+        key: ours.key,
+        file_type: FileType::from_mode_bits(host.stx_mode.into()).expect("a type that we know"),
+        mode: wasi_gofer::abi::Mode::new(host.stx_mode.into()),
+        nlink: host.stx_nlink.into(),
+        uid: host.stx_uid,
+        gid: host.stx_gid,
+        size: host.stx_size,
+        blocks: host.stx_blocks,
+        blksize: host.stx_blksize,
+        atime: time(host.stx_atime),
+        mtime: time(host.stx_mtime),
+        ctime: time(host.stx_ctime),
+    };
+    // Reading a link on the host moves its access time, and that is what the comparison of trees does all the time.
+    let atime = if ours.file_type == FileType::Symlink { ours.atime } else { there.atime };
+    let there = Stat { atime, ..there };
+    if (ours.key.ino, *ours) != (host.stx_ino, there) {
+        return Err(format!("attributes of {path:?} are {ours:?}, and on the host (ino {}) {there:?}", host.stx_ino));
+    }
+    Ok(())
+}
+
+impl Subject for Ours {
+    fn act(&mut self, act: &Act) -> Outcome {
+        match act {
+            Act::Open { dir, path, how, into } => self.open(*dir, path, *how, *into),
+            Act::Close { file, dropped } => {
+                match self.files[*file].take() {
+                    Some(file) if *dropped => drop(file),
+                    Some(file) => file.close(CALL),
+                    None => {}
+                }
+                Ok(Answer::Done)
+            }
+            Act::CloseDir { dir } => {
+                self.dirs[*dir] = None;
+                Ok(Answer::Done)
+            }
+            Act::ReadAt { file, offset, len } => self.read(*file, Some(*offset), *len),
+            Act::WriteAt { file, offset, data } => self.write(*file, Some(*offset), data),
+            Act::Read { file, len } => self.read(*file, None, *len),
+            Act::Write { file, data } => self.write(*file, None, data),
+            Act::SeekEnd { file, back } => {
+                let position = self.file(*file)?.seek(CALL, -back.cast_signed(), SeekFrom::End);
+                position.map(Answer::Position).map_err(errno)
+            }
+            Act::SetAppend { file, append } => {
+                self.file(*file)?.set_append(*append);
+                Ok(Answer::Done)
+            }
+            Act::SetSize { file, size } => done(self.file(*file)?.set_size(CALL, *size)),
+            Act::FileStat { file } => {
+                let stat = self.file(*file)?.stat(CALL).map_err(errno)?;
+                Ok(Answer::Stat(seen(&stat)))
+            }
+            Act::DirStat { dir } => {
+                let stat = self.dir(*dir)?.stat(CALL).map_err(errno)?;
+                Ok(Answer::Stat(seen(&stat)))
+            }
+            Act::FileTimes { file, secs } => done(self.file(*file)?.set_times(CALL, at(*secs), at(*secs))),
+            Act::DirTimes { dir, secs } => done(self.dir(*dir)?.set_times(CALL, at(*secs), at(*secs))),
+            Act::FileSync { file } => done(self.file(*file)?.sync(CALL, true)),
+            Act::DirSync { dir } => done(self.dir(*dir)?.sync(CALL)),
+            Act::List { dir } => {
+                self.cookies[*dir] = 0;
+                let entries = entries(self.dir(*dir)?)?;
+                Ok(Answer::Names(entries.into_iter().map(|(name, file_type, _)| (name, file_type)).collect()))
+            }
+            Act::ListSome { dir, fresh, max } => self.list_some(*dir, *fresh, *max),
+            Act::Stat { dir, path, follow } => {
+                let stat = self.dir(*dir)?.stat_at(CALL, path.as_bytes(), *follow).map_err(errno)?;
+                Ok(Answer::Stat(seen(&stat)))
+            }
+            Act::SetTimes { dir, path, follow, secs } => {
+                done(self.dir(*dir)?.set_times_at(CALL, path.as_bytes(), *follow, at(*secs), at(*secs)))
+            }
+            Act::Mkdir { dir, path } => done(self.dir(*dir)?.create_directory_at(CALL, path.as_bytes())),
+            Act::Rmdir { dir, path } => done(self.dir(*dir)?.remove_directory_at(CALL, path.as_bytes())),
+            Act::Unlink { dir, path } => done(self.dir(*dir)?.unlink_at(CALL, path.as_bytes())),
+            Act::Rename { dir, path, new_dir, new_path } => {
+                let new_dir = self.dir(*new_dir)?;
+                done(self.dir(*dir)?.rename_at(CALL, path.as_bytes(), new_dir, new_path.as_bytes()))
+            }
+            Act::Link { dir, path, new_dir, new_path } => {
+                let new_dir = self.dir(*new_dir)?;
+                done(self.dir(*dir)?.link_at(CALL, path.as_bytes(), new_dir, new_path.as_bytes()))
+            }
+            Act::Symlink { dir, target, path } => {
+                done(self.dir(*dir)?.symlink_at(CALL, target.as_bytes(), path.as_bytes()))
+            }
+            Act::Readlink { dir, path } => {
+                let target = self.dir(*dir)?.readlink_at(CALL, path.as_bytes()).map_err(errno)?;
+                Ok(Answer::Target(String::from_utf8_lossy(&target).into_owned()))
+            }
+            Act::DropCaches => {
+                self.gofer.drop_caches();
+                Ok(Answer::Done)
+            }
+            Act::SyncAll => done(self.gofer.sync()),
+            Act::Put { .. } | Act::Chmod { .. } => unreachable!("done by outsiders"),
+            Act::Compare | Act::Outside(_) => Ok(Answer::Done),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Rows that failed once, made short.
+
+use crate::act::Act;
+use crate::harness::{Setup, run};
+use wasi_gofer::CachePolicy;
+use wasi_gofer::vfs::OpenHow;
+
+fn mkdir(path: &str) -> Act {
+    Act::Mkdir { dir: 0, path: path.to_owned() }
+}
+
+fn symlink(target: &str, path: &str) -> Act {
+    Act::Symlink { dir: 0, target: target.to_owned(), path: path.to_owned() }
+}
+
+fn rename(path: &str, new_path: &str) -> Act {
+    Act::Rename { dir: 0, path: path.to_owned(), new_dir: 0, new_path: new_path.to_owned() }
+}
+
+fn link(path: &str, new_path: &str) -> Act {
+    Act::Link { dir: 0, path: path.to_owned(), new_dir: 0, new_path: new_path.to_owned() }
+}
+
+fn open(path: &str, how: OpenHow) -> Act {
+    Act::Open { dir: 0, path: path.to_owned(), how, into: 0 }
+}
+
+const CREATE: OpenHow = OpenHow {
+    follow: true,
+    create: true,
+    exclusive: false,
+    truncate: false,
+    directory: false,
+    read: true,
+    write: true,
+    append: false,
+    sync: false,
+    dsync: false,
+};
+
+/// Runs a row over every policy, over the host and over memory.
+fn run_everywhere(acts: &[Act]) {
+    for policy in CachePolicy::ALL {
+        for setup in [Setup::direct(policy), Setup::direct(policy).fds(4).limit(0), Setup::memory(policy)] {
+            run(&setup, acts).unwrap_or_else(|error| panic!("{setup:?}: {error}"));
+        }
+    }
+}
+
+#[test]
+fn regression_create_of_a_missing_name_before_a_dot_is_enoent() {
+    run_everywhere(&[open("a/.", CREATE), open("a/./", CREATE), symlink("./c/.", "dd"), open("dd", CREATE)]);
+}
+
+#[test]
+fn regression_create_of_a_name_before_a_slash_is_eisdir_whatever_is_there() {
+    let exclusive = OpenHow { exclusive: true, ..CREATE };
+    let there = [open("file", CREATE), mkdir("d"), symlink("b/", "b"), symlink("file/", "l")];
+    let opens =
+        [open("file/", CREATE), open("d/", exclusive), open("b", CREATE), open("l", CREATE), open("no/", CREATE)];
+    run_everywhere(&[&there[..], &opens].concat());
+}
+
+#[test]
+fn regression_rename_of_dots_into_a_missing_directory_is_enoent() {
+    run_everywhere(&[rename("..", "a/a"), rename(".", "a/a"), rename("..", "a")]);
+}
+
+#[test]
+fn regression_link_of_a_directory_to_a_taken_name_is_eexist() {
+    run_everywhere(&[mkdir("a"), open("b", CREATE), link("a", "a"), link(".", "a"), link("a", "b"), link("a", "c")]);
+}
+
+#[test]
+fn regression_write_of_nothing_at_the_end_leaves_the_position() {
+    let append = OpenHow { append: true, ..CREATE };
+    let write = |data: &[u8]| Act::Write { file: 0, data: data.to_vec() };
+    let first = Act::WriteAt { file: 0, offset: 0, data: b"a".to_vec() };
+    run_everywhere(&[open("a", append), first, write(b""), Act::Read { file: 0, len: 1 }, write(b"b")]);
+}
