@@ -10,6 +10,11 @@ use std::sync::Arc;
 use wasi_gofer::backend::directfs::FdBudget;
 use wasi_gofer::{DirectFs, Gofer, MemoryFs, MountOptions};
 
+/// A memory mount holds one object for this many bytes of its size, since objects take memory beside their contents.
+const BYTES_PER_OBJECT: u64 = 4096;
+/// And never fewer than this many.
+const OBJECTS_MIN: u64 = 1024;
+
 /// Mount options as clap reads them: one list per option.
 #[derive(Clone, Debug, clap::Args)]
 struct RawMountArgs {
@@ -28,7 +33,7 @@ struct RawMountArgs {
         value_parser = OsStringValueParser::new().try_map(|text| parse_mount(&text)))]
     mounts: Vec<MountSpec>,
 
-    /// Keep at most N control handles of host directories and files (default: a quarter of RLIMIT_NOFILE)
+    /// Keep at most N control handles of host directories (default: a quarter of RLIMIT_NOFILE)
     #[arg(long, value_name = "N")]
     fds: Option<usize>,
 }
@@ -86,7 +91,8 @@ impl MountArgs {
                 Source::Directfs(path) => builder.mount(&spec.dst, open(spec, path, &budget)?, options),
                 Source::Memory { limit: None } => builder.mount(&spec.dst, MemoryFs::new(), options),
                 Source::Memory { limit: Some(limit) } => {
-                    builder.mount(&spec.dst, MemoryFs::new().max_bytes(*limit), options)
+                    let objects = (*limit / BYTES_PER_OBJECT).max(OBJECTS_MIN);
+                    builder.mount(&spec.dst, MemoryFs::new().max_bytes(*limit).max_inodes(objects), options)
                 }
             };
         }

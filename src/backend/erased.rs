@@ -58,6 +58,14 @@ pub(crate) trait ErasedBackend: Send + Sync {
         flags: OpenFlags,
         mode: Mode,
     ) -> Result<ErasedCreated>;
+    fn create_beneath(
+        &self,
+        call: &Call,
+        dir: &ErasedNode,
+        at: (&[Name<'_>], Name<'_>),
+        flags: OpenFlags,
+        mode: Mode,
+    ) -> Result<Option<ErasedCreated>>;
     fn mkdir(&self, call: &Call, dir: &ErasedNode, name: Name<'_>, mode: Mode) -> Result<Found<ErasedNode>>;
     fn mkdir_unseen(&self, call: &Call, dir: &ErasedNode, name: Name<'_>, mode: Mode) -> Result<()>;
     fn mknod(
@@ -76,6 +84,7 @@ pub(crate) trait ErasedBackend: Send + Sync {
     fn readlink(&self, call: &Call, object: ErasedObject<'_>) -> Result<Vec<u8>>;
     fn read_dir(&self, call: &Call, dir: &ErasedNode, cookie: u64, sink: &mut DirentSink<'_>) -> Result<bool>;
     fn statfs(&self, call: &Call) -> Result<StatFs>;
+    fn sync_fs(&self, call: &Call) -> Result<()>;
     fn sync_dir(&self, call: &Call, dir: &ErasedNode) -> Result<()>;
     fn restore(&self, call: &Call, node: &ErasedNode, at: Location<'_, ErasedNode>, key: InodeKey) -> Result<()>;
     fn pin(&self, node: &ErasedNode, pinned: bool);
@@ -188,6 +197,18 @@ impl<B: Backend> ErasedBackend for Erase<B> {
         Ok(ErasedCreated { found: Self::wrap(made.found), handle: made.handle })
     }
 
+    fn create_beneath(
+        &self,
+        call: &Call,
+        dir: &ErasedNode,
+        at: (&[Name<'_>], Name<'_>),
+        flags: OpenFlags,
+        mode: Mode,
+    ) -> Result<Option<ErasedCreated>> {
+        let made = self.0.create_beneath(call, Self::node(dir)?, at, flags, mode)?;
+        Ok(made.map(|made| ErasedCreated { found: Self::wrap(made.found), handle: made.handle }))
+    }
+
     fn mkdir(&self, call: &Call, dir: &ErasedNode, name: Name<'_>, mode: Mode) -> Result<Found<ErasedNode>> {
         self.0.mkdir(call, Self::node(dir)?, name, mode).map(Self::wrap)
     }
@@ -237,6 +258,10 @@ impl<B: Backend> ErasedBackend for Erase<B> {
 
     fn statfs(&self, call: &Call) -> Result<StatFs> {
         self.0.statfs(call)
+    }
+
+    fn sync_fs(&self, call: &Call) -> Result<()> {
+        self.0.sync_fs(call)
     }
 
     fn sync_dir(&self, call: &Call, dir: &ErasedNode) -> Result<()> {

@@ -25,7 +25,7 @@ pub mod faulty;
 pub mod memory;
 
 pub(crate) use empty::EmptyFs;
-pub(crate) use erased::{ErasedBackend, ErasedHandle, ErasedNode, ErasedObject, ErasedStep};
+pub(crate) use erased::{ErasedBackend, ErasedCreated, ErasedHandle, ErasedNode, ErasedObject, ErasedStep};
 pub use erased::{IntoBackend, SharedBackend};
 
 use crate::abi::{
@@ -45,6 +45,9 @@ pub struct Capabilities {
     /// Whether a handle opened before another client changed the file may read the old one (overlayfs before copy-up):
     /// handles are then not shared between opens where others may write.
     pub stale_handles: bool,
+    /// Whether [`Backend::open`] goes by the location and so confirms that the name still is the object: then an open
+    /// needs no look at the name before it.
+    pub confirms_name_at_open: bool,
 }
 
 /// An object found by name, with its attributes.
@@ -246,6 +249,21 @@ pub trait Backend: Send + Sync + 'static {
         Err(Errno::Rofs.into())
     }
 
+    /// As [`Backend::create`], in the directory that `way`, each name in the one before it, leads to from `dir` without
+    /// following a symbolic link. `None`, with nothing made, when this backend has no shorter way than asking for each
+    /// name first, or when the way leads elsewhere.
+    fn create_beneath(
+        &self,
+        call: &Call,
+        dir: &Self::Node,
+        (way, name): (&[Name<'_>], Name<'_>),
+        flags: OpenFlags,
+        mode: Mode,
+    ) -> Result<Option<Created<Self::Node, Self::Handle>>> {
+        let _ = (call, dir, way, name, flags, mode);
+        Ok(None)
+    }
+
     /// Makes a directory.
     fn mkdir(&self, call: &Call, dir: &Self::Node, name: Name<'_>, mode: Mode) -> Result<Found<Self::Node>> {
         let _ = (call, dir, name, mode);
@@ -325,6 +343,12 @@ pub trait Backend: Send + Sync + 'static {
     /// Makes everything that was written through `handles` reach the disk; one result each.
     fn sync_many(&self, call: &Call, handles: &[Arc<Self::Handle>]) -> Vec<Result<()>> {
         handles.iter().map(|handle| handle.sync(call, false)).collect()
+    }
+
+    /// Makes everything that was written to the storage reach the disk, whoever wrote it (syncfs(2)).
+    fn sync_fs(&self, call: &Call) -> Result<()> {
+        let _ = call;
+        Ok(())
     }
 
     /// Makes a directory's entries reach the disk (fsync(2) of a directory).

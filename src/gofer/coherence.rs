@@ -8,6 +8,7 @@ use crate::backend::Capabilities;
 pub(crate) struct Coherence {
     policy: CachePolicy,
     share_handles: bool,
+    confirms_name_at_open: bool,
 }
 
 impl Coherence {
@@ -16,7 +17,11 @@ impl Coherence {
         let own_handles = options.cache == CachePolicy::None
             || options.disable_handle_sharing
             || (capabilities.stale_handles && options.cache == CachePolicy::Shared && !options.share_stale_handles);
-        Coherence { policy: options.cache, share_handles: !own_handles }
+        Coherence {
+            policy: options.cache,
+            share_handles: !own_handles,
+            confirms_name_at_open: capabilities.confirms_name_at_open,
+        }
     }
 
     /// Whether cached names are answered without asking the backend.
@@ -42,6 +47,11 @@ impl Coherence {
     /// Whether a directory's list is remembered.
     pub(crate) fn may_cache_lists(self) -> bool {
         self.trusts_names()
+    }
+
+    /// Whether an open is itself the check of the last name.
+    pub(crate) fn confirms_name_at_open(self) -> bool {
+        self.confirms_name_at_open
     }
 
     /// Whether opens of one inode share its handles.

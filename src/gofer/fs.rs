@@ -12,7 +12,7 @@ use crate::backend::{ErasedBackend, ErasedHandle, ErasedNode, SharedBackend};
 use crate::sync::{Rank, RankedMutex, Sharded};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// A filesystem over one backend: its names, objects and handles, cached. Mounts of one directory with equal options
 /// share one.
@@ -32,6 +32,8 @@ pub struct GoferFs {
     graveyard: RankedMutex<Graveyard, { Rank::Graveyard as u8 }>,
     graveyard_used: AtomicBool,
     pub(super) stats: Stats,
+    /// Bytes of the lists that open directories keep.
+    pub(super) kept_lists: AtomicUsize,
     pub(super) root: DentryId,
     root_inode: Arc<Inode>,
 }
@@ -75,6 +77,7 @@ impl GoferFs {
             graveyard: RankedMutex::new(Graveyard::default()),
             graveyard_used: AtomicBool::new(false),
             stats: Stats::default(),
+            kept_lists: AtomicUsize::new(0),
             root,
             root_inode,
             options,
@@ -163,7 +166,7 @@ impl GoferFs {
         result
     }
 
-    /// Lets go of inodes that left the tree, and releases those that nobody else refers to. Called without locks.
+    /// Lets go of inodes that left the tree, and releases those that nobody else refers to. Called without the tree's lock.
     pub(super) fn bury(&self, call: &Call, dead: Vec<Arc<Inode>>) {
         let mut gone: Vec<Inode> = dead.into_iter().filter_map(|inode| self.inodes.forget(inode)).collect();
         if self.inodes.wants_sweep() {
@@ -193,7 +196,7 @@ impl GoferFs {
         }
     }
 
-    /// Hands handles back to the backend. Called without locks.
+    /// Hands handles back to the backend. Called without the tree's lock.
     pub(super) fn release_handles(&self, call: &Call, handles: Vec<ErasedHandle>) {
         if !handles.is_empty() {
             self.backend.release_handles(call, handles);

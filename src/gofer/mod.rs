@@ -47,10 +47,11 @@ mod inode;
 mod ops;
 mod options;
 mod stats;
+mod wait;
 
 pub use dentry::{DirEntry, DirList};
 pub use file::{File, OpenDir};
 pub use fs::{DentryRef, GoferFs};
-pub use ops::{Listing, StatAt, Stop, Walked};
+pub use ops::{KeptList, Listing, StatAt, Stop, Walked};
 pub use options::{CachePolicy, FsOptions, UnknownPolicy};
 pub use stats::FsStats;

@@ -72,7 +72,8 @@ impl FromStr for CachePolicy {
 pub struct FsOptions {
     /// Who else changes the tree.
     pub cache: CachePolicy,
-    /// Most dentries, negative ones included, that are kept while nothing refers to them (default 65,536; 0 keeps none).
+    /// Most dentries, negative ones included, that are kept (default 65,536; 0 keeps none). Those that are in use count,
+    /// but do not go: what is over the limit because of them costs unused ones their place.
     pub dentry_cache_limit: usize,
     /// Most bytes that those dentries and their inodes take (default 64 MiB).
     pub dentry_cache_bytes: usize,

@@ -33,6 +33,7 @@ backend_ops! {
     Readlink = "readlink",
     ReadDir = "read_dir",
     SyncDir = "sync_dir",
+    SyncFs = "sync_fs",
     Restore = "restore",
     HandleRead = "read_at",
     HandleWrite = "write_at",

@@ -57,10 +57,22 @@ pub(crate) fn cross(host: &Host, dir: BorrowedFd<'_>, name: Name<'_>) -> Result<
 }
 
 /// Attributes of what `names`, each in the one before it, lead to from `dir`, in one resolution by the kernel that
-/// follows no symbolic link (`ELOOP` at the first, unless it is the last name) and stays beneath `dir`. This is the one
-/// place where names are joined: openat2(2) with these flags is exact, a statx of a joined path would follow a link that
-/// was swapped in.
+/// follows no symbolic link (`ELOOP` at the first, unless it is the last name) and stays beneath `dir`.
 pub(crate) fn stat_beneath(host: &Host, dir: BorrowedFd<'_>, names: &[Name<'_>]) -> Result<Stat> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = open_beneath(host, dir, names.iter().copied(), flags, Mode::empty())?;
+    stat_fd(host.keys(), fd.as_fd())
+}
+
+/// Opens what `names` lead to from `dir`. This is the one place where names are joined: openat2(2) with these flags is
+/// exact, any other call on a joined path would follow a link that was swapped in.
+pub(super) fn open_beneath<'n>(
+    host: &Host,
+    dir: BorrowedFd<'_>,
+    names: impl Iterator<Item = Name<'n>>,
+    flags: OFlags,
+    mode: Mode,
+) -> Result<OwnedFd> {
     let mut path = SmallVec::<[u8; 256]>::new();
     for name in names {
         if !path.is_empty() {
@@ -68,10 +80,8 @@ pub(crate) fn stat_beneath(host: &Host, dir: BorrowedFd<'_>, names: &[Name<'_>])
         }
         path.extend_from_slice(name.as_bytes());
     }
-    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    let fd = host.opening(|| openat2(dir, path.as_slice(), flags, Mode::empty(), resolve))?;
-    stat_fd(host.keys(), fd.as_fd())
+    host.opening(|| openat2(dir, path.as_slice(), flags, mode, resolve))
 }
 
 /// Gets hold of `name` in `dir`, whatever its type, without opening it (`O_PATH`), if it still is the object with

@@ -11,6 +11,6 @@ mod sharded;
 
 pub(crate) use clock::expired;
 pub(crate) use counter::Counter;
-pub(crate) use mutex::{RankedGuard, RankedMutex, lock_pair};
+pub(crate) use mutex::{RankedGuard, RankedMutex};
 pub(crate) use order::Rank;
 pub(crate) use sharded::Sharded;

@@ -3,6 +3,7 @@
 use super::order::{Held, Rank};
 use parking_lot::{Mutex, MutexGuard};
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
 /// A mutex that knows its rank.
 #[derive(Debug)]
@@ -56,23 +57,18 @@ impl<T, const RANK: u8> RankedMutex<T, RANK> {
         self.inner.into_inner()
     }
 
-    fn lock_second(&self) -> RankedGuard<'_, T> {
-        let held = Held::enter(rank_of(RANK), true);
-        RankedGuard { guard: self.inner.lock(), _held: held }
+    /// Waits for the lock as long as `patience`.
+    pub(crate) fn try_lock_for(&self, patience: Duration) -> Option<RankedGuard<'_, T>> {
+        let held = Held::enter(rank_of(RANK), false);
+        Some(RankedGuard { guard: self.inner.try_lock_for(patience)?, _held: held })
     }
-}
 
-/// Takes two locks of one rank, `first` before `second`; when they are the same lock the second guard is `None`. The
-/// caller names the order: ancestor first, else by key.
-pub(crate) fn lock_pair<'a, T, const RANK: u8>(
-    first: &'a RankedMutex<T, RANK>,
-    second: &'a RankedMutex<T, RANK>,
-) -> (RankedGuard<'a, T>, Option<RankedGuard<'a, T>>) {
-    let guard = first.lock();
-    if std::ptr::eq(first, second) {
-        return (guard, None);
+    /// As [`RankedMutex::try_lock_for`], for the second of two locks of one rank. The caller names the order: ancestor
+    /// first, else by key; and makes sure that they are two.
+    pub(crate) fn try_lock_second_for(&self, patience: Duration) -> Option<RankedGuard<'_, T>> {
+        let held = Held::enter(rank_of(RANK), true);
+        Some(RankedGuard { guard: self.inner.try_lock_for(patience)?, _held: held })
     }
-    (guard, Some(second.lock_second()))
 }
 
 impl<T> Deref for RankedGuard<'_, T> {
@@ -114,9 +110,9 @@ mod tests {
     }
 
     #[test]
-    fn lock_of_the_same_rank_twice_panics_and_a_pair_does_not() {
+    fn lock_of_the_same_rank_twice_panics_and_a_second_one_does_not() {
         let (a, b) = (Low::new(()), Low::new(()));
-        let pair = lock_pair(&a, &b);
+        let pair = (a.lock(), b.try_lock_second_for(Duration::ZERO).expect("free"));
         drop(pair);
         let caught = std::panic::catch_unwind(|| {
             let (a, b) = (Low::new(()), Low::new(()));
@@ -124,13 +120,6 @@ mod tests {
             let _b = b.lock();
         });
         assert!(caught.is_err());
-    }
-
-    #[test]
-    fn lock_pair_of_one_lock_takes_it_once() {
-        let a = Low::new(());
-        let (_guard, second) = lock_pair(&a, &a);
-        assert!(second.is_none());
     }
 
     #[test]

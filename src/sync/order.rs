@@ -1,7 +1,7 @@
 //! Ranks, and the check that they are taken in order.
 
 /// Where a lock stands in the order; a thread takes locks of rising rank only. Two locks of one rank are taken through
-/// [`super::lock_pair`] alone.
+/// [`super::RankedMutex::try_lock_second_for`] alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum Rank {

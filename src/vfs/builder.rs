@@ -344,7 +344,8 @@ impl Gofer {
     }
 
     /// Ends the mounts' work: releases what is kept for later use. Guests must have ended. Waits that it needs end at
-    /// `deadline`.
+    /// `deadline`. No policy holds data back yet, so there is nothing that could fail to be written, and the report is
+    /// empty.
     #[must_use]
     pub fn shutdown(&self, deadline: Option<Instant>) -> Report {
         let call = Call { deadline, ..Call::WAITING };

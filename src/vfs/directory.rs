@@ -3,7 +3,7 @@
 use super::namespace::{Namespace, Place};
 use super::rights::Rights;
 use crate::abi::{Call, Errno, FileType, Result, SetStat, SetTime, Stat};
-use crate::gofer::{DirList, Listing, OpenDir};
+use crate::gofer::{DirList, KeptList, Listing, OpenDir};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -29,6 +29,8 @@ struct Snapshot {
     /// The entries from index `first` on.
     list: Arc<DirList>,
     first: u64,
+    /// Counts `list`, which lives as long as this.
+    kept: KeptList,
     /// Where the part behind `list` starts; `None` at the end.
     next: Option<u64>,
     /// Where the parts before and with `list` start: (index, backend cookie). One part is at least a megabyte, so this
@@ -128,7 +130,8 @@ impl OpenDirectory {
             Listing::Whole(list) => (list, None),
             Listing::Part { list, next } => (list, next),
         };
-        Ok(Snapshot { list, first: 0, next, parts: vec![(0, 0)] })
+        let kept = KeptList::new(self.place.dentry.fs(), &list);
+        Ok(Snapshot { list, first: 0, kept, next, parts: vec![(0, 0)] })
     }
 
     /// Loads the part that has `index`; false behind the end.
@@ -154,6 +157,7 @@ impl OpenDirectory {
 
     fn load_part(&self, call: &Call, snapshot: &mut Snapshot, first: u64, cookie: u64) -> Result<()> {
         if let Listing::Part { list, next } = self.place.dentry.fs().list_part(call, &self.place.dentry, cookie)? {
+            snapshot.kept = KeptList::new(self.place.dentry.fs(), &list);
             snapshot.list = list;
             snapshot.next = next;
             snapshot.first = first;

@@ -4,11 +4,15 @@ use super::directory::OpenDirectory;
 use super::namespace::Place;
 use super::open_file::OpenFile;
 use super::resolve::{
-    Last, Parent, Resolved, open_shortest, resolve, resolve_or_missing, resolve_parent, resolve_to_create, stat,
+    Last, Parent, Resolved, check, open_shortest, plain_names, resolve, resolve_or_missing, resolve_parent,
+    resolve_to_create, stat, wants_directory,
 };
 use super::rights::Rights;
 use crate::abi::{Call, Errno, Error, FileType, Mode, Name, OpenFlags, Result, SetStat, SetTime, Stat};
 use std::sync::Arc;
+
+/// How often any other operation does.
+const STEADY_TRIES: usize = 64;
 
 /// How often an open starts again when others change what it works on: an outsider who makes and removes a file as fast
 /// as he can is overtaken in the end.
@@ -132,16 +136,21 @@ impl OpenDirectory {
         if !how.create || !rights.contains(Rights::CHANGE) || self.place.dentry.fs().trusts_names() {
             return Ok(None);
         }
-        let Parent { dir, last: Last::Name(name), slash: false } = resolve_parent(&self.ns, call, &self.place, path)?
-        else {
-            return Ok(None);
+        check(path)?;
+        let Some(names) = plain_names(path)?.filter(|_| !wants_directory(path)) else { return Ok(None) };
+        let Some((name, way)) = names.split_last() else { return Ok(None) };
+        let Ok(opened) = Rights::of_open_file(rights, how.read, how.write) else { return Ok(None) };
+        let (fs, start, flags) = (self.place.dentry.fs(), &self.place.dentry, how.flags(opened));
+        let made = if !way.is_empty() {
+            fs.create_beneath(call, start, (way, *name), flags, Mode::new(0o666))
+        } else if fs.has_seen(start, *name) {
+            Ok(None)
+        } else {
+            fs.create(call, start, *name, flags, Mode::new(0o666)).map(Some)
         };
-        if dir.mount != self.place.mount || dir.dentry.fs().has_seen(&dir.dentry, name) {
-            return Ok(None);
-        }
-        let opened = Rights::of_open_file(rights, how.read, how.write)?;
-        match dir.dentry.fs().create(call, &dir.dentry, name, how.flags(opened), Mode::new(0o666)) {
-            Ok(file) => Ok(Some(OpenFile::new(file, opened, how.append))),
+        match made {
+            Ok(file) => Ok(file.map(|file| OpenFile::new(file, opened, how.append))),
+            Err(Error::Errno(Errno::Stale)) => Ok(None),
             Err(Error::Errno(Errno::Exist)) if !how.exclusive => Ok(None),
             Err(error) => Err(error),
         }
@@ -300,7 +309,9 @@ impl OpenDirectory {
                 // A slash behind either name asks for a directory to be moved; symbolic links are not followed here.
                 let moved = resolve(&self.ns, call, &old.dir, old_name.as_bytes(), false)?;
                 if moved.dentry.file_type() != FileType::Directory {
-                    return Err(Errno::Notdir.into());
+                    // That nothing can be made in a directory that is gone is told first.
+                    let gone = new.dir.dentry.fs().stat(call, &new.dir.dentry)?.nlink == 0;
+                    return Err(if gone { Errno::Noent.into() } else { Errno::Notdir.into() });
                 }
             }
             let fs = old.dir.dentry.fs();
@@ -340,7 +351,7 @@ impl OpenDirectory {
 /// Runs an operation again when what its path led to was swapped before it could be used: Linux resolves and acts in
 /// one, so a guest never learns of it.
 fn steadily<R>(mut operation: impl FnMut() -> Result<R>) -> Result<R> {
-    for _ in 0..TRIES {
+    for _ in 0..STEADY_TRIES {
         match operation() {
             Err(Error::Errno(Errno::Stale)) => {}
             other => return other,

@@ -49,7 +49,7 @@ pub(crate) enum Last<'p> {
 
 /// Checks what holds for every path: not empty (`ENOENT`), not too long (`ENAMETOOLONG`), not absolute (`EPERM`), no NUL
 /// (`EINVAL`).
-fn check(path: &[u8]) -> Result<()> {
+pub(super) fn check(path: &[u8]) -> Result<()> {
     match path {
         [] => Err(Errno::Noent.into()),
         [b'/', ..] => Err(Errno::Perm.into()),
@@ -60,7 +60,7 @@ fn check(path: &[u8]) -> Result<()> {
 }
 
 /// The components of a path without `.`; `None` when it has a `..`.
-fn plain_names(path: &[u8]) -> Result<Option<Names<'_>>> {
+pub(super) fn plain_names(path: &[u8]) -> Result<Option<Names<'_>>> {
     let mut names = Names::new();
     for component in path.split(|byte| *byte == b'/') {
         match component {
@@ -73,7 +73,7 @@ fn plain_names(path: &[u8]) -> Result<Option<Names<'_>>> {
 }
 
 /// Whether a path can only lead to a directory: it ends in a slash, `.` or `..`.
-fn wants_directory(path: &[u8]) -> bool {
+pub(super) fn wants_directory(path: &[u8]) -> bool {
     path.ends_with(b"/") || matches!(path.rsplit(|byte| *byte == b'/').next(), Some(b"." | b".."))
 }
 

@@ -17,5 +17,6 @@ mod op;
 mod ours;
 mod random;
 mod regressions;
+mod rows;
 mod threads;
 mod tree;

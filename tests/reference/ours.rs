@@ -11,6 +11,8 @@ use wasi_gofer::abi::{Call, Errno, Error, FileType, SetTime, Stat, Timespec};
 use wasi_gofer::vfs::{Descriptor, OpenDirectory, OpenFile, OpenHow, SeekFrom};
 use wasi_gofer::{Gofer, GoferCtx};
 
+type Result<T, E = Error> = std::result::Result<T, E>;
+
 const CALL: &Call = &Call::WAITING;
 
 pub(crate) struct Ours {
@@ -30,8 +32,8 @@ fn errno(error: Error) -> Errno {
     }
 }
 
-fn done(result: Result<(), Error>) -> Outcome {
-    result.map(|()| Answer::Done).map_err(errno)
+fn done(result: Result<()>) -> Result<Answer> {
+    result.map(|()| Answer::Done)
 }
 
 fn seen(stat: &Stat) -> Seen {
@@ -58,19 +60,19 @@ impl Ours {
         self.ctx.after(CALL);
     }
 
-    fn dir(&self, slot: usize) -> Result<&OpenDirectory, Errno> {
-        self.dirs[slot].as_ref().ok_or(Errno::Badf)
+    fn dir(&self, slot: usize) -> Result<&OpenDirectory> {
+        self.dirs[slot].as_ref().ok_or(Error::Errno(Errno::Badf))
     }
 
-    fn file(&self, slot: usize) -> Result<&OpenFile, Errno> {
-        self.files[slot].as_ref().ok_or(Errno::Badf)
+    fn file(&self, slot: usize) -> Result<&OpenFile> {
+        self.files[slot].as_ref().ok_or(Error::Errno(Errno::Badf))
     }
 
-    fn open(&mut self, dir: usize, path: &str, how: OpenHow, into: usize) -> Outcome {
-        match self.dir(dir)?.open_at(CALL, path.as_bytes(), how).map_err(errno)? {
+    fn open(&mut self, call: &Call, dir: usize, path: &str, how: OpenHow, into: usize) -> Result<Answer> {
+        match self.dir(dir)?.open_at(call, path.as_bytes(), how)? {
             Descriptor::File(file) => {
                 if let Some(old) = self.files[into % FILES].replace(file) {
-                    old.close(CALL);
+                    old.close(call);
                 }
                 Ok(Answer::File)
             }
@@ -83,46 +85,44 @@ impl Ours {
         }
     }
 
-    fn read(&self, file: usize, offset: Option<u64>, len: usize) -> Outcome {
+    fn read(&self, call: &Call, file: usize, offset: Option<u64>, len: usize) -> Result<Answer> {
         let mut buf = vec![0; len];
         let (first, second) = buf.split_at_mut(len / 2);
         let mut bufs = [IoSliceMut::new(first), IoSliceMut::new(second)];
         let file = self.file(file)?;
         let read = match offset {
-            Some(offset) => file.read_at(CALL, &mut bufs, offset),
-            None => file.read(CALL, &mut bufs),
+            Some(offset) => file.read_at(call, &mut bufs, offset),
+            None => file.read(call, &mut bufs),
         };
-        buf.truncate(read.map_err(errno)?);
+        buf.truncate(read?);
         Ok(Answer::Bytes(buf))
     }
 
-    fn write(&self, file: usize, offset: Option<u64>, data: &[u8]) -> Outcome {
+    fn write(&self, call: &Call, file: usize, offset: Option<u64>, data: &[u8]) -> Result<Answer> {
         let (first, second) = data.split_at(data.len() / 2);
         let bufs = [IoSlice::new(first), IoSlice::new(second)];
         let file = self.file(file)?;
         let written = match offset {
-            Some(offset) => file.write_at(CALL, &bufs, offset),
-            None => file.write(CALL, &bufs),
+            Some(offset) => file.write_at(call, &bufs, offset),
+            None => file.write(call, &bufs),
         };
-        written.map(Answer::Count).map_err(errno)
+        written.map(Answer::Count)
     }
 
-    fn list_some(&mut self, slot: usize, fresh: bool, max: usize) -> Outcome {
+    fn list_some(&mut self, call: &Call, slot: usize, fresh: bool, max: usize) -> Result<Answer> {
         let cookie = if fresh { 0 } else { self.cookies[slot] };
         let (mut next, mut names, mut end) = (cookie, Vec::new(), true);
-        self.dir(slot)?
-            .read_dir(CALL, cookie, &mut |entry| {
-                if names.len() >= max {
-                    end = false;
-                    return false;
-                }
-                next = entry.next;
-                if entry.name != b"." && entry.name != b".." {
-                    names.push(String::from_utf8_lossy(entry.name).into_owned());
-                }
-                true
-            })
-            .map_err(errno)?;
+        self.dir(slot)?.read_dir(call, cookie, &mut |entry| {
+            if names.len() >= max {
+                end = false;
+                return false;
+            }
+            next = entry.next;
+            if entry.name != b"." && entry.name != b".." {
+                names.push(String::from_utf8_lossy(entry.name).into_owned());
+            }
+            true
+        })?;
         self.cookies[slot] = next;
         Ok(Answer::Part(names, end))
     }
@@ -146,17 +146,16 @@ impl Ours {
 }
 
 /// The entries of a directory, sorted, after checks of what every listing must have.
-fn entries(dir: &OpenDirectory) -> Result<Vec<(String, FileType, u64)>, Errno> {
+fn entries(call: &Call, dir: &OpenDirectory) -> Result<Vec<(String, FileType, u64)>> {
     let mut entries = Vec::new();
     let mut expected = 1;
-    dir.read_dir(CALL, 0, &mut |entry| {
+    dir.read_dir(call, 0, &mut |entry| {
         assert_eq!(entry.next, expected, "cookies count up");
         expected += 1;
         let file_type = entry.file_type.expect("ext4 and memory tell types");
         entries.push((String::from_utf8_lossy(entry.name).into_owned(), file_type, entry.ino));
         true
-    })
-    .map_err(errno)?;
+    })?;
     assert!(entries[0].0 == "." && entries[1].0 == "..", "{entries:?}");
     let mut entries = entries.split_off(2);
     entries.sort_by(|a, b| a.0.cmp(&b.0));
@@ -200,7 +199,7 @@ fn collect(
     tree: &mut Tree,
     first: &mut BTreeMap<(u64, u64), String>,
 ) -> Result<(), String> {
-    for (name, listed, ino) in entries(dir).map_err(|errno| format!("list {prefix:?}: {errno}"))? {
+    for (name, listed, ino) in entries(CALL, dir).map_err(|errno| format!("list {prefix:?}: {errno}"))? {
         let path = format!("{prefix}{name}");
         let stat = stat(dir, &name)?;
         if (stat.file_type, stat.key.ino) != (listed, ino) {
@@ -228,7 +227,7 @@ fn compare_dirs(dir: &OpenDirectory, host: BorrowedFd<'_>, prefix: &str) -> Resu
     let own = dir.stat(CALL).map_err(|error| format!("stat of {prefix:?}: {error}"))?;
     same_stat(prefix, &own, &statx(host, "").expect("held"))?;
     let there = list(host).expect("a directory that can be listed");
-    let here = entries(dir).map_err(|errno| format!("list {prefix:?}: {errno}"))?;
+    let here = entries(CALL, dir).map_err(|errno| format!("list {prefix:?}: {errno}"))?;
     let here: Vec<_> = here.into_iter().map(|(name, file_type, _)| (name, file_type)).collect();
     if here != there {
         return Err(format!("{prefix:?} lists {here:?}, and the host {there:?}"));
@@ -292,14 +291,15 @@ fn same_stat(path: &str, ours: &Stat, host: &Statx) -> Result<(), String> {
     Ok(())
 }
 
-impl Subject for Ours {
-    fn act(&mut self, act: &Act) -> Outcome {
+impl Ours {
+    /// Does an action with a call that may not be allowed to wait.
+    pub(crate) fn try_act(&mut self, call: &Call, act: &Act) -> Result<Answer> {
         match act {
-            Act::Open { dir, path, how, into } => self.open(*dir, path, *how, *into),
+            Act::Open { dir, path, how, into } => self.open(call, *dir, path, *how, *into),
             Act::Close { file, dropped } => {
                 match self.files[*file].take() {
                     Some(file) if *dropped => drop(file),
-                    Some(file) => file.close(CALL),
+                    Some(file) => file.close(call),
                     None => {}
                 }
                 Ok(Answer::Done)
@@ -308,60 +308,60 @@ impl Subject for Ours {
                 self.dirs[*dir] = None;
                 Ok(Answer::Done)
             }
-            Act::ReadAt { file, offset, len } => self.read(*file, Some(*offset), *len),
-            Act::WriteAt { file, offset, data } => self.write(*file, Some(*offset), data),
-            Act::Read { file, len } => self.read(*file, None, *len),
-            Act::Write { file, data } => self.write(*file, None, data),
+            Act::ReadAt { file, offset, len } => self.read(call, *file, Some(*offset), *len),
+            Act::WriteAt { file, offset, data } => self.write(call, *file, Some(*offset), data),
+            Act::Read { file, len } => self.read(call, *file, None, *len),
+            Act::Write { file, data } => self.write(call, *file, None, data),
             Act::SeekEnd { file, back } => {
-                let position = self.file(*file)?.seek(CALL, -back.cast_signed(), SeekFrom::End);
-                position.map(Answer::Position).map_err(errno)
+                let position = self.file(*file)?.seek(call, -back.cast_signed(), SeekFrom::End);
+                position.map(Answer::Position)
             }
             Act::SetAppend { file, append } => {
                 self.file(*file)?.set_append(*append);
                 Ok(Answer::Done)
             }
-            Act::SetSize { file, size } => done(self.file(*file)?.set_size(CALL, *size)),
+            Act::SetSize { file, size } => done(self.file(*file)?.set_size(call, *size)),
             Act::FileStat { file } => {
-                let stat = self.file(*file)?.stat(CALL).map_err(errno)?;
+                let stat = self.file(*file)?.stat(call)?;
                 Ok(Answer::Stat(seen(&stat)))
             }
             Act::DirStat { dir } => {
-                let stat = self.dir(*dir)?.stat(CALL).map_err(errno)?;
+                let stat = self.dir(*dir)?.stat(call)?;
                 Ok(Answer::Stat(seen(&stat)))
             }
-            Act::FileTimes { file, secs } => done(self.file(*file)?.set_times(CALL, at(*secs), at(*secs))),
-            Act::DirTimes { dir, secs } => done(self.dir(*dir)?.set_times(CALL, at(*secs), at(*secs))),
-            Act::FileSync { file } => done(self.file(*file)?.sync(CALL, true)),
-            Act::DirSync { dir } => done(self.dir(*dir)?.sync(CALL)),
+            Act::FileTimes { file, secs } => done(self.file(*file)?.set_times(call, at(*secs), at(*secs))),
+            Act::DirTimes { dir, secs } => done(self.dir(*dir)?.set_times(call, at(*secs), at(*secs))),
+            Act::FileSync { file } => done(self.file(*file)?.sync(call, true)),
+            Act::DirSync { dir } => done(self.dir(*dir)?.sync(call)),
             Act::List { dir } => {
                 self.cookies[*dir] = 0;
-                let entries = entries(self.dir(*dir)?)?;
+                let entries = entries(call, self.dir(*dir)?)?;
                 Ok(Answer::Names(entries.into_iter().map(|(name, file_type, _)| (name, file_type)).collect()))
             }
-            Act::ListSome { dir, fresh, max } => self.list_some(*dir, *fresh, *max),
+            Act::ListSome { dir, fresh, max } => self.list_some(call, *dir, *fresh, *max),
             Act::Stat { dir, path, follow } => {
-                let stat = self.dir(*dir)?.stat_at(CALL, path.as_bytes(), *follow).map_err(errno)?;
+                let stat = self.dir(*dir)?.stat_at(call, path.as_bytes(), *follow)?;
                 Ok(Answer::Stat(seen(&stat)))
             }
             Act::SetTimes { dir, path, follow, secs } => {
-                done(self.dir(*dir)?.set_times_at(CALL, path.as_bytes(), *follow, at(*secs), at(*secs)))
+                done(self.dir(*dir)?.set_times_at(call, path.as_bytes(), *follow, at(*secs), at(*secs)))
             }
-            Act::Mkdir { dir, path } => done(self.dir(*dir)?.create_directory_at(CALL, path.as_bytes())),
-            Act::Rmdir { dir, path } => done(self.dir(*dir)?.remove_directory_at(CALL, path.as_bytes())),
-            Act::Unlink { dir, path } => done(self.dir(*dir)?.unlink_at(CALL, path.as_bytes())),
+            Act::Mkdir { dir, path } => done(self.dir(*dir)?.create_directory_at(call, path.as_bytes())),
+            Act::Rmdir { dir, path } => done(self.dir(*dir)?.remove_directory_at(call, path.as_bytes())),
+            Act::Unlink { dir, path } => done(self.dir(*dir)?.unlink_at(call, path.as_bytes())),
             Act::Rename { dir, path, new_dir, new_path } => {
                 let new_dir = self.dir(*new_dir)?;
-                done(self.dir(*dir)?.rename_at(CALL, path.as_bytes(), new_dir, new_path.as_bytes()))
+                done(self.dir(*dir)?.rename_at(call, path.as_bytes(), new_dir, new_path.as_bytes()))
             }
             Act::Link { dir, path, new_dir, new_path } => {
                 let new_dir = self.dir(*new_dir)?;
-                done(self.dir(*dir)?.link_at(CALL, path.as_bytes(), new_dir, new_path.as_bytes()))
+                done(self.dir(*dir)?.link_at(call, path.as_bytes(), new_dir, new_path.as_bytes()))
             }
             Act::Symlink { dir, target, path } => {
-                done(self.dir(*dir)?.symlink_at(CALL, target.as_bytes(), path.as_bytes()))
+                done(self.dir(*dir)?.symlink_at(call, target.as_bytes(), path.as_bytes()))
             }
             Act::Readlink { dir, path } => {
-                let target = self.dir(*dir)?.readlink_at(CALL, path.as_bytes()).map_err(errno)?;
+                let target = self.dir(*dir)?.readlink_at(call, path.as_bytes())?;
                 Ok(Answer::Target(String::from_utf8_lossy(&target).into_owned()))
             }
             Act::DropCaches => {
@@ -372,5 +372,11 @@ impl Subject for Ours {
             Act::Put { .. } | Act::Chmod { .. } => unreachable!("done by outsiders"),
             Act::Compare | Act::Outside(_) => Ok(Answer::Done),
         }
+    }
+}
+
+impl Subject for Ours {
+    fn act(&mut self, act: &Act) -> Outcome {
+        self.try_act(CALL, act).map_err(errno)
     }
 }

@@ -3,19 +3,15 @@
 use crate::act::Act;
 use crate::harness::{Setup, Source, World};
 use crate::op::{Op, op};
+use crate::rows::{default_seed, env, seeded_runner, some_tree};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use proptest::test_runner::{TestCaseError, TestError};
 use std::cell::RefCell;
-use std::time::{SystemTime, UNIX_EPOCH};
 use wasi_gofer::{CachePolicy, FsOptions};
 
 /// Longest row of operations.
 const ROW: usize = 48;
-
-pub(crate) fn env(name: &str) -> Option<u64> {
-    std::env::var(name).ok().and_then(|value| value.parse().ok())
-}
 
 /// Further limits of a mount, drawn with the row.
 #[derive(Clone, Debug)]
@@ -29,28 +25,6 @@ struct Limits {
     share: bool,
     /// Whether the row starts with a tree.
     tree: bool,
-}
-
-/// The tree that a row may start with.
-pub(crate) fn some_tree() -> Vec<Act> {
-    let mkdir = |path: &str| Act::Mkdir { dir: 0, path: path.to_owned() };
-    let put = |path: &str, data: &str| Act::Put { path: path.to_owned(), data: data.as_bytes().to_vec() };
-    let symlink = |target: &str, path: &str| Act::Symlink { dir: 0, target: target.to_owned(), path: path.to_owned() };
-    let link =
-        |path: &str, new: &str| Act::Link { dir: 0, path: path.to_owned(), new_dir: 0, new_path: new.to_owned() };
-    vec![
-        mkdir("a"),
-        mkdir("a/b"),
-        mkdir("a/b/c"),
-        mkdir("dd"),
-        put("c", "one"),
-        put("a/a", "two"),
-        put("a/b/c/dd", "three"),
-        link("a/a", "dd/a"),
-        symlink("a/b", "b"),
-        symlink("../dd", "a/c"),
-        symlink("c", "dd/b"),
-    ]
 }
 
 fn limits() -> impl Strategy<Value = Limits> {
@@ -91,29 +65,10 @@ fn row(setup: &Setup, limits: &Limits, ops: &[Op], trace: &RefCell<Vec<Act>>) ->
     world.finish()
 }
 
-/// A seed for a run that nobody gave one.
-pub(crate) fn seed_of_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::from(since.subsec_nanos()))
-}
-
-/// A source of `cases` rows that depends on the seed and the salt alone.
-pub(crate) fn seeded_runner(seed: u64, salt: u64, cases: u64) -> TestRunner {
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    bytes[8..16].copy_from_slice(&salt.to_le_bytes());
-    let config = Config {
-        cases: u32::try_from(cases).expect("a small number"),
-        max_shrink_iters: 4_000,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
-}
-
 /// Runs rows over one configuration.
 fn explore(setup: &Setup, salt: u64) {
     let cases = env("REFERENCE_CASES").unwrap_or(60);
-    let seed = env("REFERENCE_SEED").unwrap_or_else(seed_of_now);
+    let seed = env("REFERENCE_SEED").unwrap_or_else(default_seed);
     let mut runner = seeded_runner(seed, salt, cases);
     let trace = RefCell::new(Vec::new());
     let result = runner.run(&(limits(), vec(op(), 1..ROW)), |(limits, ops)| {

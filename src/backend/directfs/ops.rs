@@ -23,7 +23,12 @@ impl Backend for DirectFs {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { may_block: self.blocking, read_only: false, stale_handles: self.keys() == Keys::WithoutBirth }
+        Capabilities {
+            may_block: self.blocking,
+            read_only: false,
+            stale_handles: self.keys() == Keys::WithoutBirth,
+            confirms_name_at_open: true,
+        }
     }
 
     fn root(&self, call: &Call) -> Result<Found<DirectNode>> {
@@ -155,6 +160,23 @@ impl Backend for DirectFs {
         Ok(Created { found: self.found(stat), handle: Arc::new(DirectHandle::new(fd, self.keys(), self.blocking)) })
     }
 
+    fn create_beneath(
+        &self,
+        call: &Call,
+        dir: &DirectNode,
+        (way, name): (&[Name<'_>], Name<'_>),
+        flags: OpenFlags,
+        mode: Mode,
+    ) -> Result<Option<Created<DirectNode, DirectHandle>>> {
+        self.enter(call)?;
+        let held = self.held_dir(dir)?;
+        let made = create::create_beneath(&self.host, held.fd(), (way, name), flags, mode)?;
+        Ok(made.map(|(fd, stat)| {
+            let handle = Arc::new(DirectHandle::new(fd, self.keys(), self.blocking));
+            Created { found: self.found(stat), handle }
+        }))
+    }
+
     fn mkdir(&self, call: &Call, dir: &DirectNode, name: Name<'_>, mode: Mode) -> Result<Found<DirectNode>> {
         self.enter(call)?;
         let held = self.held_dir(dir)?;
@@ -233,6 +255,11 @@ impl Backend for DirectFs {
     fn statfs(&self, call: &Call) -> Result<StatFs> {
         self.enter(call)?;
         statfs::statfs(self.root_fd())
+    }
+
+    fn sync_fs(&self, call: &Call) -> Result<()> {
+        self.enter(call)?;
+        sync::sync_fs(walk::readable(&self.host, self.root_fd())?.as_fd())
     }
 
     fn sync_dir(&self, call: &Call, dir: &DirectNode) -> Result<()> {

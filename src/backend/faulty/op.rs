@@ -64,6 +64,8 @@ ops! {
     GetXattr = "get_xattr",
     /// `Backend::sync_many`
     SyncMany = "sync_many",
+    /// `Backend::sync_fs`
+    SyncFs = "sync_fs",
     /// `Backend::sync_dir`
     SyncDir = "sync_dir",
     /// `Backend::restore`

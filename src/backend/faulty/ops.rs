@@ -129,6 +129,10 @@ impl<B: Backend> Backend for Faulty<B> {
         }
     }
 
+    fn sync_fs(&self, call: &Call) -> Result<()> {
+        self.plan.call(Op::SyncFs, call, || self.inner.sync_fs(call))
+    }
+
     fn sync_dir(&self, call: &Call, dir: &B::Node) -> Result<()> {
         self.plan.call(Op::SyncDir, call, || self.inner.sync_dir(call, dir))
     }

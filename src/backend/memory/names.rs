@@ -48,6 +48,15 @@ impl Directory {
         self.by_cookie.insert(cookie, Entry { name, inode });
     }
 
+    /// Puts `inode` under `name`; one that is taken keeps its place in listings that are under way.
+    fn put(&mut self, name: Name<'_>, inode: Arc<Inode>) {
+        let place = self.by_name.get(name.as_bytes()).and_then(|cookie| self.by_cookie.get_mut(cookie));
+        match place {
+            Some(entry) => entry.inode = inode,
+            None => self.insert(name, inode),
+        }
+    }
+
     fn remove(&mut self, name: Name<'_>) {
         if let Some(cookie) = self.by_name.remove(name.as_bytes()) {
             self.by_cookie.remove(&cookie);
@@ -194,12 +203,11 @@ impl Names {
             }
             self.check_replaceable(&source, target)?;
         }
-        self.dir_mut(to_dir)?.remove(to);
+        self.dir_mut(from_dir)?.remove(from);
+        self.dir_mut(to_dir)?.put(to, Arc::clone(&source));
         if let Some(target) = &target {
             self.drop_name(target, to_dir, now);
         }
-        self.dir_mut(from_dir)?.remove(from);
-        self.dir_mut(to_dir)?.insert(to, Arc::clone(&source));
         if source.is_dir() && from_dir.key != to_dir.key {
             from_dir.drop_link(now);
             to_dir.add_link(now);

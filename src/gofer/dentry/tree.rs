@@ -381,6 +381,18 @@ impl Tree {
         }
     }
 
+    /// The dentries from below the root to `index`, the upper first.
+    pub(crate) fn way_to(&self, index: u32) -> Vec<(DentryId, Arc<Inode>)> {
+        let mut way = Vec::new();
+        let mut at = index;
+        while let Some(dentry) = self.arena.get(at) {
+            way.extend(dentry.inode.as_ref().map(|inode| (self.id(at), Arc::clone(inode))));
+            at = dentry.parent;
+        }
+        way.reverse();
+        way
+    }
+
     /// Synthetic children of a directory, which no backend lists.
     pub(crate) fn synthetic_children(&self, dir: u32) -> Vec<(NameBuf, Arc<Inode>)> {
         let Some(dentry) = self.arena.get(dir).filter(|dentry| dentry.anchors > 0) else { return Vec::new() };

@@ -5,6 +5,7 @@ use crate::gofer::dentry::{DirList, ListBuilder};
 use crate::gofer::fs::{DentryRef, GoferFs};
 use crate::gofer::stats::Op;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// A directory's entries: all of them, or a run of them where all would be too many.
 #[derive(Clone, Debug)]
@@ -20,9 +21,42 @@ pub enum Listing {
     },
 }
 
+/// Largest part of a list that an open directory is given once the lists of others take what they may together.
+const PART_BYTES: usize = 16 << 10;
+
+/// A list that an open directory keeps, counted.
+#[derive(Debug)]
+pub struct KeptList {
+    fs: Arc<GoferFs>,
+    bytes: usize,
+}
+
+impl KeptList {
+    /// Counts `list` as kept.
+    #[must_use]
+    pub fn new(fs: &Arc<GoferFs>, list: &DirList) -> Self {
+        let bytes = list.bytes();
+        fs.kept_lists.fetch_add(bytes, Ordering::Relaxed);
+        KeptList { fs: Arc::clone(fs), bytes }
+    }
+}
+
+impl Drop for KeptList {
+    fn drop(&mut self) {
+        self.fs.kept_lists.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 impl GoferFs {
+    /// How large a list may be that is read now: open directories keep theirs, and a guest has many of them.
+    fn list_room(&self) -> usize {
+        let crowded = self.kept_lists.load(Ordering::Relaxed) > self.options.list_cache_bytes;
+        if crowded { self.options.list_limit.min(PART_BYTES) } else { self.options.list_limit }
+    }
+
     /// Lists a directory as it is now; `ENOTDIR` for anything else. One list serves all readers until a name changes,
-    /// where the policy allows it. Beyond `list_limit` bytes the first part is given.
+    /// where the policy allows it. Beyond `list_limit` bytes the first part is given, and beyond 16 KiB where open
+    /// directories keep more than `list_cache_bytes` of lists already.
     pub fn list(&self, call: &Call, dir: &DentryRef) -> Result<Listing> {
         if !dir.inode().is_dir() {
             return Err(Errno::Notdir.into());
@@ -56,11 +90,12 @@ impl GoferFs {
     }
 
     fn read_list(&self, call: &Call, dir: &DentryRef, cookie: u64) -> Result<(Arc<DirList>, Option<u64>)> {
-        let mut builder = ListBuilder::new(self.options.list_limit);
+        let room = self.list_room();
+        let mut builder = ListBuilder::new(room);
         let mut complete = true;
         if let Some(node) = dir.inode().node() {
             complete = self.bound(call, &[dir.id()], || {
-                builder = ListBuilder::new(self.options.list_limit);
+                builder = ListBuilder::new(room);
                 self.ask(Op::ReadDir).read_dir(call, node, cookie, &mut |entry| builder.push(&entry))
             })?;
             dir.inode().note_read();

@@ -1,12 +1,13 @@
 //! New names: directories, pipes, sockets, and what all makers share.
 
 use crate::abi::{Call, Errno, Error, Mode, Name, OpenFlags, Result};
-use crate::backend::{ErasedNode, Found, NodeKind};
-use crate::gofer::dentry::Tree;
+use crate::backend::{ErasedCreated, ErasedHandle, ErasedNode, Found, NodeKind};
+use crate::gofer::dentry::{Reached, Tree};
 use crate::gofer::file::File;
 use crate::gofer::fs::{DentryRef, GoferFs};
 use crate::gofer::inode::Inode;
 use crate::gofer::stats::Op;
+use crate::gofer::wait;
 use crate::sync::RankedGuard;
 use std::sync::Arc;
 
@@ -61,20 +62,69 @@ impl GoferFs {
         mode: Mode,
     ) -> Result<File> {
         let mut handle = None;
-        let shared = self.coherence.shares_handles() && (flags - File::ACCESS).is_empty();
-        // A shared handle serves later opens too, so it is opened for both.
-        let wanted = if shared { File::ACCESS } else { flags };
+        let (wanted, shared) = self.access_to_create(flags);
         let inode = self.make(call, dir, name, |node| {
             let made = self.with_descriptors(call, || self.ask(Op::Create).create(call, node, name, wanted, mode))?;
             handle = Some(made.handle);
             Ok(made.found)
         })?;
         let handle = handle.ok_or(Errno::Io)?;
+        Ok(self.opened_by_making(call, inode, handle, (flags, wanted, shared)))
+    }
+
+    /// What a file that is made for `flags` is opened for: a shared handle serves later opens too, so it is opened for
+    /// both.
+    fn access_to_create(&self, flags: OpenFlags) -> (OpenFlags, bool) {
+        let shared = self.coherence.shares_handles() && (flags - File::ACCESS).is_empty();
+        (if shared { File::ACCESS } else { flags }, shared)
+    }
+
+    fn opened_by_making(
+        self: &Arc<Self>,
+        call: &Call,
+        inode: Arc<Inode>,
+        handle: ErasedHandle,
+        (flags, wanted, shared): (OpenFlags, OpenFlags, bool),
+    ) -> File {
         if shared {
             let replaced = inode.handles().lock().get_or_insert_default().install(&handle, wanted);
             self.release_handles(call, replaced);
         }
-        Ok(File::new(self, inode, handle, flags))
+        File::new(self, inode, handle, flags)
+    }
+
+    /// As [`GoferFs::create`], in the directory that `way` leads to, without asking for the way first: where names are
+    /// not trusted that spares a question. `None` when there is more to it than that; `EEXIST` when the name is taken.
+    pub fn create_beneath(
+        self: &Arc<Self>,
+        call: &Call,
+        start: &DentryRef,
+        (way, name): (&[Name<'_>], Name<'_>),
+        flags: OpenFlags,
+        mode: Mode,
+    ) -> Result<Option<File>> {
+        let plain = {
+            let tree = self.tree.read();
+            let mut anchored = false;
+            let walk = tree.walk(start.id().index, way, true, |_, _, dentry| anchored |= dentry.is_anchored());
+            match walk.reached {
+                // Mounts are always cached, so there is none behind a name that is not.
+                Reached::Unknown => !anchored,
+                Reached::End => !anchored && tree.child_of(walk.at, name).is_none(),
+                Reached::Symlink | Reached::Mount | Reached::NotDirectory | Reached::Negative => false,
+            }
+        };
+        let Some(node) = start.inode().node().filter(|_| plain && !self.trusts_names()) else { return Ok(None) };
+        let (wanted, shared) = self.access_to_create(flags);
+        let made = self.with_descriptors(call, || {
+            self.bound(call, &[start.id()], || {
+                self.ask(Op::Create).create_beneath(call, node, (way, name), wanted, mode)
+            })
+        })?;
+        let Some(ErasedCreated { found, handle }) = made else { return Ok(None) };
+        let (inode, spare) = self.known_or_new(found);
+        self.release_nodes(call, spare.into_iter().collect());
+        Ok(Some(self.opened_by_making(call, inode, handle, (flags, wanted, shared))))
     }
 
     /// Makes a name by `op`, and caches it where names are trusted. Elsewhere the first look at it asks the backend in
@@ -127,10 +177,7 @@ impl GoferFs {
     /// Takes the lock under which a directory's names are changed. A call that may not wait does not wait for another
     /// one that does.
     pub(super) fn lock_dir<'a>(&self, call: &Call, inode: &'a Inode) -> Result<RankedGuard<'a, ()>> {
-        if call.may_wait {
-            return Ok(inode.changes.lock());
-        }
-        inode.changes.try_lock().ok_or(Error::WouldWait)
+        wait::lock(call, &inode.changes)
     }
 
     /// The node of a directory whose names are to be changed: `ENOTDIR` for anything else, `EPERM` for a directory that

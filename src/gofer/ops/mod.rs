@@ -16,6 +16,6 @@ mod symlink;
 mod sync;
 mod walk;
 
-pub use list::Listing;
+pub use list::{KeptList, Listing};
 pub use stat::StatAt;
 pub use walk::{Stop, Walked};

@@ -1,6 +1,6 @@
 //! What mounting changes in the tree below.
 
-use crate::abi::{FileType, InodeKey, Mode, Name, Stat, Timespec};
+use crate::abi::{Call, FileType, InodeKey, Mode, Name, Stat, Timespec};
 use crate::gofer::fs::{DentryRef, GoferFs};
 use crate::gofer::inode::Inode;
 use std::sync::Arc;
@@ -44,8 +44,19 @@ impl GoferFs {
         self.reference(&tree, index)
     }
 
-    /// Notes that something is mounted on a dentry (or no longer): walks stop there, and it keeps its place.
+    /// Notes that something is mounted on a dentry (or no longer): walks stop there, it keeps its place, and so do the
+    /// directories above it, with their control handles: they are never asked for again.
     pub fn set_mounted(&self, on: &DentryRef, mounted: bool) {
-        self.tree.write().set_mounted(on.id().index, mounted);
+        let way = {
+            let mut tree = self.tree.write();
+            tree.set_mounted(on.id().index, mounted);
+            tree.way_to(on.id().index)
+        };
+        for (id, inode) in way.into_iter().filter(|(id, inode)| *id != self.root && inode.is_dir()) {
+            self.pin(&inode, mounted);
+            if mounted && let Err(error) = self.bind(&Call::WAITING, id) {
+                tracing::debug!(target: "wasi_gofer::gofer", %error, "a directory above a mount cannot be held");
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@ use crate::gofer::file::{File, OpenDir};
 use crate::gofer::fs::{DentryRef, GoferFs};
 use crate::gofer::handle::HandleSet;
 use crate::gofer::stats::Op;
+use crate::gofer::wait;
 use std::sync::Arc;
 
 impl GoferFs {
@@ -54,6 +55,9 @@ impl GoferFs {
         let shared = self.coherence.shares_handles() && (access - File::ACCESS).is_empty();
         if self.coherence.trusts_names() {
             return Ok(if shared { self.open_cached(start, names, follow_last, access) } else { None });
+        }
+        if !self.coherence.confirms_name_at_open() {
+            return Ok(None);
         }
         self.open_checked(call, start, names, follow_last, |inode, dir, at| {
             let node = inode.node()?;
@@ -107,8 +111,7 @@ impl GoferFs {
 
     fn open_shared(self: &Arc<Self>, call: &Call, of: &DentryRef, access: OpenFlags) -> Result<File> {
         let inode = of.inode();
-        let mut slot =
-            if call.may_wait { inode.handles().lock() } else { inode.handles().try_lock().ok_or(Error::WouldWait)? };
+        let mut slot = wait::lock(call, inode.handles())?;
         let set = slot.get_or_insert_default();
         let replaced = Self::complete(set, access, &mut |flags| self.open_handle(call, of, flags))?;
         let file = File::sharing(self, Arc::clone(inode), set, access);

@@ -1,10 +1,11 @@
 //! Names that move.
 
-use crate::abi::{Call, Error, Name, Result};
+use crate::abi::{Call, Name, Result};
 use crate::backend::Location;
 use crate::gofer::fs::{DentryRef, GoferFs};
 use crate::gofer::stats::Op;
-use crate::sync::{RankedGuard, lock_pair};
+use crate::gofer::wait;
+use crate::sync::RankedGuard;
 use std::sync::Arc;
 
 /// What a rename holds: the rename lock when two directories are involved, and the directories.
@@ -64,20 +65,15 @@ impl GoferFs {
         if Arc::ptr_eq(old, new) {
             return Ok((None, self.lock_dir(call, old)?, None));
         }
-        let renames =
-            if call.may_wait { self.renames.lock() } else { self.renames.try_lock().ok_or(Error::WouldWait)? };
+        let renames = wait::lock(call, &self.renames)?;
         let old_first = {
             let tree = self.tree.read();
             let (a, b) = (old_dir.id().index, new_dir.id().index);
             tree.is_ancestor(a, b) || (!tree.is_ancestor(b, a) && old.key() <= new.key())
         };
         let (first, second) = if old_first { (old, new) } else { (new, old) };
-        if !call.may_wait {
-            // Only renames hold two, and they are locked out; another holder of one is on its way to the backend.
-            drop(first.changes.try_lock().ok_or(Error::WouldWait)?);
-            drop(second.changes.try_lock().ok_or(Error::WouldWait)?);
-        }
-        let (a, b) = lock_pair(&first.changes, &second.changes);
-        Ok((Some(renames), a, b))
+        let first = wait::lock(call, &first.changes)?;
+        let second = wait::lock_second(call, &second.changes)?;
+        Ok((Some(renames), first, Some(second)))
     }
 }

@@ -5,8 +5,8 @@ use crate::gofer::fs::{DentryRef, GoferFs};
 use crate::gofer::stats::Op;
 
 impl GoferFs {
-    /// Makes everything that was written through this filesystem reach the disk; the first failure is told, after all
-    /// were tried.
+    /// Makes everything that was written through this filesystem reach the disk: the handles that are held, and then
+    /// the whole storage, for what was written through others. The first failure is told, after all were tried.
     pub fn sync_all(&self, call: &Call) -> Result<()> {
         let mut handles = Vec::new();
         let mut inodes = Vec::new();
@@ -17,7 +17,8 @@ impl GoferFs {
         }
         let results = self.ask(Op::HandleSync).sync_many(call, &handles);
         self.bury(call, inodes);
-        results.into_iter().collect()
+        let synced = self.ask(Op::SyncFs).sync_fs(call);
+        results.into_iter().collect::<Result<()>>().and(synced)
     }
 
     /// Makes a directory's entries reach the disk.

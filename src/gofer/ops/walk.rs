@@ -194,7 +194,8 @@ impl GoferFs {
         }
     }
 
-    /// As [`GoferFs::stat_checked`], by one question about the whole path.
+    /// As [`GoferFs::stat_checked`], by one question about the whole path. Only attributes may be asked for so: what
+    /// goes on from the dentry that is reached needs the directories on the way to be what the cache says.
     fn stat_end(&self, call: &Call, start: &DentryRef, names: &[Name<'_>], follow_last: bool) -> Result<Option<Stat>> {
         let mut anchored = false;
         let end = {
@@ -242,15 +243,6 @@ impl GoferFs {
     /// whatever happens below them, and are the first of the chain.
     fn check(&self, call: &Call, start: &DentryRef, names: &[Name<'_>], chain: &[Crossed]) -> Result<Checked> {
         let mut done = chain.iter().take_while(|crossed| crossed.anchored).count();
-        if chain.len() - done >= AS_A_WHOLE
-            && let Some(end) = chain.last()
-        {
-            let from = done.checked_sub(1).and_then(|at| chain.get(at)).map_or(start.inode(), |c| &c.inode);
-            let names = names.get(done..chain.len()).unwrap_or_default();
-            if let Some(stat) = self.check_end(call, from, names, &end.inode)? {
-                return Ok(Checked::Valid(Some(stat)));
-            }
-        }
         let mut last = None;
         let mut tries = 0;
         while let Some(doubtful) = chain.get(done..).filter(|doubtful| !doubtful.is_empty()) {

@@ -10,7 +10,10 @@ use std::io::{IoSlice, IoSliceMut};
 use wiggle::{GuestMemory, GuestPtr};
 
 /// Most entries of one iovec list that a call uses (Linux `IOV_MAX`); a longer list makes a short transfer.
-const IOVECS_MAX: u32 = 1_024;
+const IOVECS_MAX: usize = 1_024;
+
+/// Most entries of a list that are looked at for some that are not empty.
+const IOVECS_LOOKED_AT: u32 = 65_536;
 
 /// Most bytes of one transfer (Linux `MAX_RW_COUNT`); a longer list makes a short transfer.
 const TRANSFER_MAX: u32 = 0x7fff_f000;
@@ -124,8 +127,8 @@ fn slice_mut(data: &mut [u8], ptr: u32, len: u32) -> Option<&mut [u8]> {
 #[inline]
 pub(super) fn iovecs(memory: &GuestMemory<'_>, ptr: u32, count: u32) -> Outcome<Iovecs> {
     let ptr = aligned(ptr, 4)?;
-    let used = count.min(IOVECS_MAX);
-    let raw = bytes(memory, ptr, used * 8)?;
+    let looked_at = count.min(IOVECS_LOOKED_AT);
+    let raw = bytes(memory, ptr, looked_at * 8)?;
     let mut list = Iovecs::new();
     let mut room = TRANSFER_MAX;
     for entry in raw.as_chunks::<8>().0 {
@@ -137,6 +140,13 @@ pub(super) fn iovecs(memory: &GuestMemory<'_>, ptr: u32, count: u32) -> Outcome<
         if len > 0 {
             list.push((start, len));
         }
+        if list.len() == IOVECS_MAX {
+            break;
+        }
+    }
+    if list.is_empty() && looked_at < count {
+        // Nothing transferred would look like the end of the file.
+        return Err(Errno::Inval.into());
     }
     Ok(list)
 }

@@ -33,7 +33,7 @@ impl Filling<'_, '_> {
     fn entry(&mut self, entry: Entry<'_>) -> bool {
         if std::str::from_utf8(entry.name).is_err() {
             // The guest could not name it: paths of this ABI are UTF-8.
-            tracing::warn!(target: "wasi_gofer::p1", name = %entry.name.escape_ascii(), "name is no UTF-8: not listed");
+            tracing::debug!(target: "wasi_gofer::p1", name = %entry.name.escape_ascii(), "name is no UTF-8: not listed");
             return true;
         }
         let len = u32::try_from(entry.name.len()).unwrap_or(0);

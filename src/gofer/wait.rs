@@ -1,0 +1,42 @@
+//! Waits for locks that are held across backend calls: they end with the call that waits.
+
+use crate::abi::{Call, Errno, Error, Result};
+use crate::sync::{RankedGuard, RankedMutex, expired};
+use std::time::Duration;
+
+/// How often a waiter looks whether its call has ended.
+pub(super) const CALL_CHECK: Duration = Duration::from_millis(50);
+
+/// Takes a lock: `ETIMEDOUT` and `ECANCELED` when the call ends before it is free, [`Error::WouldWait`] when it is not
+/// free and the call may not wait.
+pub(super) fn lock<'a, T, const RANK: u8>(call: &Call, mutex: &'a RankedMutex<T, RANK>) -> Result<RankedGuard<'a, T>> {
+    attempts(call, |patience| mutex.try_lock_for(patience))
+}
+
+/// As [`lock`], for the second of two locks of one rank.
+pub(super) fn lock_second<'a, T, const RANK: u8>(
+    call: &Call,
+    mutex: &'a RankedMutex<T, RANK>,
+) -> Result<RankedGuard<'a, T>> {
+    attempts(call, |patience| mutex.try_lock_second_for(patience))
+}
+
+fn attempts<G>(call: &Call, mut attempt: impl FnMut(Duration) -> Option<G>) -> Result<G> {
+    if let Some(guard) = attempt(Duration::ZERO) {
+        return Ok(guard);
+    }
+    if !call.may_wait {
+        return Err(Error::WouldWait);
+    }
+    loop {
+        if call.is_cancelled() {
+            return Err(Errno::Canceled.into());
+        }
+        if expired(call.deadline) {
+            return Err(Errno::Timedout.into());
+        }
+        if let Some(guard) = attempt(CALL_CHECK) {
+            return Ok(guard);
+        }
+    }
+}
