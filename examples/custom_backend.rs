@@ -15,9 +15,7 @@ use wasi_gofer::abi::{
     Dirent, FileType, InodeKey, Mode, Name, OpenFlags, Result as FsResult, SetStat, SetStatReport, Timespec,
 };
 use wasi_gofer::backend::{Capabilities, DirentSink, Found, Handle, Object};
-use wasi_gofer::{
-    Backend, CachePolicy, Call, DirEntryInfo, Errno, FsOptions, Gofer, GoferCtx, MountOptions, PathReader, Stat,
-};
+use wasi_gofer::{Backend, CachePolicy, Call, DirEntryInfo, Errno, FsOptions, Gofer, GoferCtx, MountOptions, Stat};
 
 /// What an entry of the archive is.
 enum Content {
@@ -287,6 +285,7 @@ fn main() -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wasi_gofer::PathReader;
 
     fn read(reader: &PathReader) -> Vec<u8> {
         let mut buf = [0; 64];

@@ -1,20 +1,11 @@
 //! Where dentries live.
 
-use super::tree::DirState;
+use super::dir_state::DirState;
+use super::id::NIL;
 use crate::abi::NameBuf;
 use crate::gofer::inode::Inode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32};
-
-/// "No dentry" among indices.
-pub(crate) const NIL: u32 = u32::MAX;
-
-/// A dentry, also across waits: the stamp tells a dentry from a later one in the same place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct DentryId {
-    pub(crate) index: u32,
-    pub(crate) stamp: u32,
-}
 
 /// A name in a directory. All fields are protected by the tree's lock; the atomic ones change under its read side.
 #[derive(Debug)]

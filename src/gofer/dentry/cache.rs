@@ -1,6 +1,6 @@
 //! Recency: which leaves go when the cache is over its limits.
 
-use super::arena::NIL;
+use super::id::NIL;
 use super::tree::Tree;
 use crate::gofer::inode::Inode;
 use std::sync::Arc;

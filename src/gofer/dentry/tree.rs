@@ -1,31 +1,15 @@
 //! The dentries of one mount and how they hang together.
 
-use super::arena::{Arena, Dentry, DentryId, NIL};
+use super::arena::{Arena, Dentry};
+use super::dir_state::{Child, DirState};
+use super::id::{DentryId, NIL};
 use super::list::DirList;
 use crate::abi::{FileType, Name, NameBuf};
 use crate::gofer::inode::Inode;
-use hashbrown::HashTable;
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-
-/// A child in its directory's table: the hash spares most look-ups of other dentries, and re-hashing all of them.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Child {
-    hash: u32,
-    index: u32,
-}
-
-/// What is cached of a directory's contents.
-#[derive(Debug, Default)]
-pub(super) struct DirState {
-    children: HashTable<Child>,
-    /// Negative children, oldest first; entries may be of names that exist by now.
-    negatives: VecDeque<DentryId>,
-    negative_count: usize,
-    list: Option<Arc<DirList>>,
-}
 
 /// How far a walk over cached names came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
