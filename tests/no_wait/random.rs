@@ -5,7 +5,7 @@ use crate::kernel::Kernel;
 use crate::model::Model;
 use crate::op::op;
 use crate::ours::Ours;
-use crate::rows::{default_seed, env, seeded_runner, some_tree};
+use crate::rows::{env, seed_of_now, seeded_runner, some_tree};
 use crate::tree::{Tree, compare};
 use proptest::collection::vec;
 use proptest::test_runner::TestCaseError;
@@ -149,7 +149,7 @@ fn first_was_final(first: &Result<Answer, Error>) -> bool {
 
 /// Runs rows over one configuration; how many calls would have waited, and how many were answered at once.
 fn explore(source: Source, options: &FsOptions, fds: usize, salt: u64) -> (usize, usize) {
-    let seed = env("REFERENCE_SEED").unwrap_or_else(default_seed);
+    let seed = env("REFERENCE_SEED").unwrap_or_else(seed_of_now);
     let mut runner = seeded_runner(seed, salt, env("REFERENCE_CASES").unwrap_or(40));
     let counts = std::cell::Cell::new((0, 0));
     let result = runner.run(&vec(op(), 1..40), |ops| {

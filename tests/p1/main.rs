@@ -6,6 +6,7 @@
 
 mod allocations;
 mod attacks;
+mod claims;
 mod descriptors;
 mod exit;
 mod kit;

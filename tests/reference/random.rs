@@ -3,7 +3,7 @@
 use crate::act::Act;
 use crate::harness::{Setup, Source, World};
 use crate::op::{Op, op};
-use crate::rows::{default_seed, env, seeded_runner, some_tree};
+use crate::rows::{env, seed_of_now, seeded_runner, some_tree};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestError};
@@ -68,7 +68,7 @@ fn row(setup: &Setup, limits: &Limits, ops: &[Op], trace: &RefCell<Vec<Act>>) ->
 /// Runs rows over one configuration.
 fn explore(setup: &Setup, salt: u64) {
     let cases = env("REFERENCE_CASES").unwrap_or(60);
-    let seed = env("REFERENCE_SEED").unwrap_or_else(default_seed);
+    let seed = env("REFERENCE_SEED").unwrap_or_else(seed_of_now);
     let mut runner = seeded_runner(seed, salt, cases);
     let trace = RefCell::new(Vec::new());
     let result = runner.run(&(limits(), vec(op(), 1..ROW)), |(limits, ops)| {

@@ -7,7 +7,7 @@ use crate::kernel::Kernel;
 use crate::model::Model;
 use crate::op::op;
 use crate::ours::Ours;
-use crate::rows::{default_seed, env, seeded_runner, some_tree};
+use crate::rows::{env, seed_of_now, seeded_runner, some_tree};
 use crate::tree::compare;
 use proptest::collection::vec;
 use proptest::strategy::{Strategy, ValueTree};
@@ -78,7 +78,7 @@ fn outsider(root: &std::path::Path, acts: &[Act]) {
 }
 
 fn smoke(policy: CachePolicy, threads: u64, limit: usize, fds: usize) {
-    let seed = env("REFERENCE_SEED").unwrap_or_else(default_seed);
+    let seed = env("REFERENCE_SEED").unwrap_or_else(seed_of_now);
     let directory = TempDir::new().expect("a directory");
     let mut host = Kernel::new(directory.path());
     some_tree().iter().for_each(|act| assert!(host.act(act).is_ok(), "{act:?}"));

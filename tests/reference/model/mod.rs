@@ -256,9 +256,6 @@ impl Model {
         }
         let moved = self.child(old, name)?.ok_or(Errno::Noent)?;
         let replaced = self.child(new, new_name)?;
-        if replaced.is_none() && self.nodes[new].names == 0 {
-            return Err(Errno::Noent);
-        }
         if !self.is_dir(moved) && (slash || new_slash) {
             return Err(Errno::Notdir);
         }
@@ -280,6 +277,8 @@ impl Model {
                 }
                 _ => self.remove(new, new_name),
             }
+        } else if self.nodes[new].names == 0 {
+            return Err(Errno::Noent);
         }
         self.entries_mut(old).remove(name);
         self.entries_mut(new).insert(new_name.to_owned(), moved);
