@@ -33,8 +33,8 @@ struct Snapshot {
     kept: KeptList,
     /// Where the part behind `list` starts; `None` at the end.
     next: Option<u64>,
-    /// Where the parts before and with `list` start: (index, backend cookie). One part is at least a megabyte, so this
-    /// stays short.
+    /// Where the parts before and with `list` start: (index, backend cookie). A part is 16 KiB at
+    /// least, so this stays short.
     parts: Vec<(u64, u64)>,
 }
 
