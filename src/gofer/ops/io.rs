@@ -19,14 +19,24 @@ impl File {
         self.read.as_ref().or(self.write.as_ref()).ok_or(Error::Errno(Errno::Badf))
     }
 
+    /// Notes that the file changed, also behind an error: a change may have been made in part, or its answer lost.
+    fn changed_unless_refused<T>(&self, answer: &Result<T>) {
+        if !matches!(answer, Err(Error::WouldWait)) {
+            self.inode.attr_changed();
+        }
+    }
+
     /// Reads at `offset`; 0 is the end. `EBADF` without the right to read.
     #[inline]
     pub fn read_at(&self, call: &Call, bufs: &mut [IoSliceMut<'_>], offset: u64) -> Result<usize> {
         let handle = self.reader()?;
         self.fs.stats.op(Op::HandleRead);
-        let read = handle.read_at(call, bufs, offset)?;
+        let answer = handle.read_at(call, bufs, offset);
+        if answer != Err(Error::WouldWait) {
+            self.inode.note_read();
+        }
+        let read = answer?;
         self.fs.stats.read(read);
-        self.inode.note_read();
         Ok(read)
     }
 
@@ -35,8 +45,9 @@ impl File {
     pub fn write_at(&self, call: &Call, bufs: &[IoSlice<'_>], offset: u64) -> Result<usize> {
         let handle = self.writer()?;
         self.fs.stats.op(Op::HandleWrite);
-        let written = handle.write_at(call, bufs, offset)?;
-        self.inode.attr_changed();
+        let answer = handle.write_at(call, bufs, offset);
+        self.changed_unless_refused(&answer);
+        let written = answer?;
         self.fs.stats.written(written);
         Ok(written)
     }
@@ -46,8 +57,9 @@ impl File {
     pub fn append(&self, call: &Call, bufs: &[IoSlice<'_>]) -> Result<(usize, u64)> {
         let handle = self.writer()?;
         self.fs.stats.op(Op::HandleAppend);
-        let (written, end) = handle.append(call, bufs)?;
-        self.inode.attr_changed();
+        let answer = handle.append(call, bufs);
+        self.changed_unless_refused(&answer);
+        let (written, end) = answer?;
         self.fs.stats.written(written);
         Ok((written, end))
     }
@@ -81,9 +93,7 @@ impl File {
     fn set(&self, call: &Call, handle: &ErasedHandle, set: &SetStat) -> Result<()> {
         self.fs.stats.op(Op::HandleSetStat);
         let answer = handle.set_stat(call, set);
-        if answer != Err(Error::WouldWait) {
-            self.inode.attr_changed();
-        }
+        self.changed_unless_refused(&answer);
         let SetStatReport { errno, .. } = answer?;
         errno.map_or(Ok(()), |errno| Err(Error::Errno(errno)))
     }
@@ -98,9 +108,9 @@ impl File {
     pub fn allocate(&self, call: &Call, offset: u64, len: u64) -> Result<()> {
         let handle = self.writer()?;
         self.fs.stats.op(Op::HandleAllocate);
-        handle.allocate(call, offset, len)?;
-        self.inode.attr_changed();
-        Ok(())
+        let answer = handle.allocate(call, offset, len);
+        self.changed_unless_refused(&answer);
+        answer
     }
 
     /// Announces how a range will be used.

@@ -15,9 +15,16 @@ impl GoferFs {
         let _guard = self.lock_dir(call, dir.inode())?;
         let node = self.dir_node(dir)?;
         let version = inode.attr_version();
-        let stat = self.on_object_and(call, of.id(), inode, Some(dir.id()), |object| {
+        let linked = self.on_object_and(call, of.id(), inode, Some(dir.id()), |object| {
             self.ask(Op::Link).link(call, object, node, name)
-        })?;
+        });
+        let stat = match linked {
+            Ok(stat) => stat,
+            Err(error) => {
+                inode.attr_changed();
+                return Err(self.doubt(call, error, &[(dir, name)]));
+            }
+        };
         inode.attr_changed();
         self.learn(call, inode, &stat, version.wrapping_add(1));
         self.commit(call, |tree, dead| {

@@ -1,6 +1,6 @@
 //! Directory lists.
 
-use crate::abi::{Call, Dirent, Errno, Result};
+use crate::abi::{Call, Dirent, Errno, Error, Result};
 use crate::gofer::dentry::{DirList, ListBuilder};
 use crate::gofer::fs::{DentryRef, GoferFs};
 use crate::gofer::stats::Op;
@@ -94,11 +94,14 @@ impl GoferFs {
         let mut builder = ListBuilder::new(room);
         let mut complete = true;
         if let Some(node) = dir.inode().node() {
-            complete = self.bound(call, &[dir.id()], || {
+            let answer = self.bound(call, &[dir.id()], || {
                 builder = ListBuilder::new(room);
                 self.ask(Op::ReadDir).read_dir(call, node, cookie, &mut |entry| builder.push(&entry))
-            })?;
-            dir.inode().note_read();
+            });
+            if answer != Err(Error::WouldWait) {
+                dir.inode().note_read();
+            }
+            complete = answer?;
         }
         if complete {
             self.add_synthetic_entries(dir, &mut builder);

@@ -157,7 +157,7 @@ impl GoferFs {
                 if error.is(Errno::Exist) {
                     self.forget_negative(call, dir, name);
                 }
-                Err(error)
+                Err(self.doubt(call, error, &[(dir, name)]))
             }
         }
     }

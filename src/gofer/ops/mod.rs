@@ -1,6 +1,7 @@
 //! Operations, one per file. Each looks up first and changes after, so that a call that may not wait changes nothing.
 
 mod bind;
+mod doubt;
 mod fetch;
 mod io;
 mod link;

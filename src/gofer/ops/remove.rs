@@ -22,10 +22,15 @@ impl GoferFs {
         let _guard = self.lock_dir(call, dir.inode())?;
         let node = self.dir_node(dir)?;
         let doomed = self.target_of_change(call, dir, name)?;
-        self.bound(call, &[dir.id()], || match op {
+        let removed = self.bound(call, &[dir.id()], || match op {
             Op::Rmdir => self.ask(op).rmdir(call, node, name),
             _ => self.ask(op).unlink(call, node, name),
-        })?;
+        });
+        if let Err(error) = removed {
+            let error = self.doubt(call, error, &[(dir, name)]);
+            self.bury(call, doomed.into_iter().collect());
+            return Err(error);
+        }
         if doomed.is_none() && !self.coherence.trusts_names() {
             // Nothing of it is cached.
             dir.inode().attr_changed();

@@ -24,11 +24,16 @@ impl GoferFs {
         let (old_node, new_node) = (self.dir_node(old_dir)?, self.dir_node(new_dir)?);
         let moved = self.target_of_change(call, old_dir, old_name)?;
         let replaced = self.target_of_change(call, new_dir, new_name)?;
-        self.bound(call, &[old_dir.id(), new_dir.id()], || {
+        let renamed = self.bound(call, &[old_dir.id(), new_dir.id()], || {
             let from = Location { dir: old_node, name: old_name };
             let to = Location { dir: new_node, name: new_name };
             self.ask(Op::Rename).rename(call, from, to)
-        })?;
+        });
+        if let Err(error) = renamed {
+            let error = self.doubt(call, error, &[(old_dir, old_name), (new_dir, new_name)]);
+            self.bury(call, moved.into_iter().chain(replaced).collect());
+            return Err(error);
+        }
         if let (Some(moved), Some(replaced)) = (&moved, &replaced)
             && Arc::ptr_eq(moved, replaced)
         {
