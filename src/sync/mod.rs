@@ -9,7 +9,7 @@ mod mutex;
 mod order;
 mod sharded;
 
-pub(crate) use clock::expired;
+pub(crate) use clock::{expired, pause};
 pub(crate) use counter::Counter;
 pub(crate) use mutex::{RankedGuard, RankedMutex};
 pub(crate) use order::Rank;

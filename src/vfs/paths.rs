@@ -60,6 +60,18 @@ struct Target<'p> {
 }
 
 impl OpenDirectory {
+    /// Runs an operation again when what its path led to was swapped before it could be used: Linux resolves and acts in
+    /// one, so a guest never learns of it.
+    fn steadily<R>(&self, call: &Call, mut operation: impl FnMut() -> Result<R>) -> Result<R> {
+        for attempt in 0..STEADY_TRIES {
+            match operation() {
+                Err(Error::Errno(Errno::Stale)) => self.place.dentry.fs().let_others_go_on(call, attempt),
+                other => return other,
+            }
+        }
+        Err(Errno::Stale.into())
+    }
+
     /// What may be done at a place reached from here: what the preopen grants and the mount there allows.
     pub(super) fn rights_at(&self, place: &Place) -> Result<Rights> {
         Ok(self.granted & self.ns.mount(place.mount)?.rights)
@@ -68,7 +80,7 @@ impl OpenDirectory {
     /// Attributes of what `path` leads to.
     #[inline]
     pub fn stat_at(&self, call: &Call, path: &[u8], follow: bool) -> Result<Stat> {
-        steadily(|| stat(&self.ns, call, &self.place, path, follow))
+        self.steadily(call, || stat(&self.ns, call, &self.place, path, follow))
     }
 
     /// Sets times of what `path` leads to. `EROFS` on a read-only mount.
@@ -80,7 +92,7 @@ impl OpenDirectory {
         atime: Option<SetTime>,
         mtime: Option<SetTime>,
     ) -> Result<()> {
-        steadily(|| {
+        self.steadily(call, || {
             let place = resolve(&self.ns, call, &self.place, path, follow)?;
             self.rights_at(&place)?.require(Rights::CHANGE)?;
             place.dentry.fs().set_attr(call, &place.dentry, &SetStat { atime, mtime, ..SetStat::default() })
@@ -89,7 +101,7 @@ impl OpenDirectory {
 
     /// The contents of the symbolic link at `path`; `EINVAL` for anything else.
     pub fn readlink_at(&self, call: &Call, path: &[u8]) -> Result<Vec<u8>> {
-        steadily(|| {
+        self.steadily(call, || {
             let place = resolve(&self.ns, call, &self.place, path, false)?;
             place.dentry.fs().readlink(call, &place.dentry)
         })
@@ -106,7 +118,7 @@ impl OpenDirectory {
         if let Some(file) = self.create_unseen(call, path, how)? {
             return Ok(Descriptor::File(file));
         }
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
             let opened = self.try_open(call, path, how);
             match opened {
                 // Swapped, or made by somebody else, between the look and the open.
@@ -114,6 +126,7 @@ impl OpenDirectory {
                 Err(Error::Errno(Errno::Exist)) if !how.exclusive => {}
                 other => return other,
             }
+            self.place.dentry.fs().let_others_go_on(call, attempt);
         }
         Err(Errno::Stale.into())
     }
@@ -232,7 +245,7 @@ impl OpenDirectory {
 
     /// Makes a directory.
     pub fn create_directory_at(&self, call: &Call, path: &[u8]) -> Result<()> {
-        steadily(|| {
+        self.steadily(call, || {
             let Target { dir, name, .. } = self.target_to_make(call, path)?;
             dir.dentry.fs().mkdir(call, &dir.dentry, name, Mode::new(0o777))
         })
@@ -248,7 +261,7 @@ impl OpenDirectory {
             _ if target.contains(&0) => return Err(Errno::Inval.into()),
             _ => {}
         }
-        steadily(|| {
+        self.steadily(call, || {
             let Target { dir, name, slash } = self.target_to_make(call, path)?;
             self.refuse_slash(call, &dir, name, slash)?;
             dir.dentry.fs().symlink(call, &dir.dentry, name, target)
@@ -270,7 +283,7 @@ impl OpenDirectory {
     /// Makes `new_path`, relative to `new_dir`, a further name of what `old_path` names; a symbolic link is not
     /// followed. `EXDEV` across mounts.
     pub fn link_at(&self, call: &Call, old_path: &[u8], new_dir: &OpenDirectory, new_path: &[u8]) -> Result<()> {
-        steadily(|| {
+        self.steadily(call, || {
             let old = resolve(&self.ns, call, &self.place, old_path, false)?;
             let parent = resolve_parent(&new_dir.ns, call, &new_dir.place, new_path)?;
             if old.mount != parent.dir.mount || !Arc::ptr_eq(&self.ns, &new_dir.ns) {
@@ -294,7 +307,7 @@ impl OpenDirectory {
 
     /// Moves `old_path` to `new_path`, relative to `new_dir`. `EXDEV` across mounts, `EBUSY` for `.` and `..`.
     pub fn rename_at(&self, call: &Call, old_path: &[u8], new_dir: &OpenDirectory, new_path: &[u8]) -> Result<()> {
-        steadily(|| {
+        self.steadily(call, || {
             let old = resolve_parent(&self.ns, call, &self.place, old_path)?;
             let new = resolve_parent(&new_dir.ns, call, &new_dir.place, new_path)?;
             if old.dir.mount != new.dir.mount || !Arc::ptr_eq(&self.ns, &new_dir.ns) {
@@ -321,7 +334,7 @@ impl OpenDirectory {
 
     /// Removes a name that is no directory: `EISDIR` for one, `ENOTDIR` for a slash behind anything else.
     pub fn unlink_at(&self, call: &Call, path: &[u8]) -> Result<()> {
-        steadily(|| {
+        self.steadily(call, || {
             let Target { dir, name, slash } = self.target_to_change(call, path, Errno::Isdir)?;
             self.rights_at(&dir)?.require(Rights::CHANGE)?;
             if slash {
@@ -335,7 +348,7 @@ impl OpenDirectory {
 
     /// Removes an empty directory: `EINVAL` for `.`, `ENOTEMPTY` for `..`.
     pub fn remove_directory_at(&self, call: &Call, path: &[u8]) -> Result<()> {
-        steadily(|| {
+        self.steadily(call, || {
             let Parent { dir, last, .. } = resolve_parent(&self.ns, call, &self.place, path)?;
             let name = match last {
                 Last::Name(name) => name,
@@ -346,18 +359,6 @@ impl OpenDirectory {
             dir.dentry.fs().rmdir(call, &dir.dentry, name)
         })
     }
-}
-
-/// Runs an operation again when what its path led to was swapped before it could be used: Linux resolves and acts in
-/// one, so a guest never learns of it.
-fn steadily<R>(mut operation: impl FnMut() -> Result<R>) -> Result<R> {
-    for _ in 0..STEADY_TRIES {
-        match operation() {
-            Err(Error::Errno(Errno::Stale)) => {}
-            other => return other,
-        }
-    }
-    Err(Errno::Stale.into())
 }
 
 impl OpenHow {

@@ -11,6 +11,7 @@ mod mounts;
 mod open;
 mod remove;
 mod rename;
+mod retry;
 mod setattr;
 mod stat;
 mod symlink;

@@ -83,7 +83,7 @@ impl GoferFs {
         names: &[Name<'_>],
         follow_last: bool,
     ) -> Result<Walked> {
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
             let walked = if self.coherence.trusts_names() {
                 self.walk_trusting(call, start, names, follow_last)?
             } else {
@@ -92,6 +92,7 @@ impl GoferFs {
             if let Some(walked) = walked {
                 return Ok(walked);
             }
+            self.let_others_go_on(call, attempt);
         }
         Err(Errno::Again.into())
     }
