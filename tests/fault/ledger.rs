@@ -61,15 +61,30 @@ impl<H> Drop for EnteredHandle<H> {
     }
 }
 
+/// Called with the name of a method behind each of its calls that asked something, before the answer is passed on.
+type Hook = Arc<dyn Fn(&'static str) + Send + Sync>;
+
 /// The bookkeeper.
 pub(crate) struct Ledger<B> {
     inner: B,
     books: Arc<Books>,
+    hook: Option<Hook>,
 }
 
 impl<B: Backend> Ledger<B> {
     pub(crate) fn new(inner: B) -> Ledger<B> {
-        Ledger { inner, books: Arc::default() }
+        Ledger { inner, books: Arc::default(), hook: None }
+    }
+
+    /// With something that happens behind each question.
+    pub(crate) fn with_hook(inner: B, hook: Hook) -> Ledger<B> {
+        Ledger { inner, books: Arc::default(), hook: Some(hook) }
+    }
+
+    fn answered(&self, method: &'static str) {
+        if let Some(hook) = &self.hook {
+            hook(method);
+        }
     }
 
     pub(crate) fn books(&self) -> &Arc<Books> {
@@ -136,6 +151,7 @@ impl<B: Backend> Backend for Ledger<B> {
         let mut found = Vec::new();
         let end = self.inner.walk_many(call, dir.node(), names, &mut found);
         out.extend(found.into_iter().map(|found| self.enter(found)));
+        self.answered("walk_many");
         end
     }
 
@@ -150,7 +166,9 @@ impl<B: Backend> Backend for Ledger<B> {
     }
 
     fn stat(&self, call: &Call, object: Object<'_, Self::Node>) -> Result<Stat> {
-        self.inner.stat(call, of(object))
+        let stat = self.inner.stat(call, of(object));
+        self.answered("stat");
+        stat
     }
 
     fn set_stat(&self, call: &Call, object: Object<'_, Self::Node>, set: &SetStat) -> Result<SetStatReport> {
@@ -228,7 +246,9 @@ impl<B: Backend> Backend for Ledger<B> {
     }
 
     fn read_dir(&self, call: &Call, dir: &Self::Node, cookie: u64, sink: &mut DirentSink<'_>) -> Result<bool> {
-        self.inner.read_dir(call, dir.node(), cookie, sink)
+        let end = self.inner.read_dir(call, dir.node(), cookie, sink);
+        self.answered("read_dir");
+        end
     }
 
     fn statfs(&self, call: &Call) -> Result<StatFs> {

@@ -12,6 +12,8 @@ mod hits;
 #[path = "../reference/kernel.rs"]
 mod kernel;
 mod kit;
+#[path = "../fault/ledger.rs"]
+mod ledger;
 #[path = "../reference/listing.rs"]
 mod listing;
 #[path = "../reference/model/mod.rs"]
@@ -20,6 +22,7 @@ mod model;
 mod op;
 #[path = "../reference/ours.rs"]
 mod ours;
+mod overtaken;
 mod random;
 #[path = "../reference/rows.rs"]
 mod rows;

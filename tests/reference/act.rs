@@ -157,6 +157,18 @@ impl Act {
     pub(crate) fn has_long_name(&self) -> bool {
         format!("{self:?}").split(['/', '"']).any(|part| part.len() > 255)
     }
+
+    /// Whether our errno may be another one than the kernel's: of two that an action deserves, which comes first.
+    pub(crate) fn may_differ(&self, ours: &Outcome, kernel: &Outcome) -> bool {
+        match (self, ours, kernel) {
+            // Names are validated before the way to them is looked at.
+            (_, Err(Errno::Nametoolong), Err(_)) => self.has_long_name(),
+            // Types are looked at before it turns out that the directory was removed.
+            (Act::Link { .. }, Err(Errno::Perm), Err(Errno::Noent)) => true,
+            (Act::Rename { .. }, Err(Errno::Notdir), Err(Errno::Noent)) => true,
+            _ => false,
+        }
+    }
 }
 
 /// What is compared of an object's attributes in every subject.

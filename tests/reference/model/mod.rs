@@ -255,6 +255,9 @@ impl Model {
             return Err(Errno::Busy);
         }
         let moved = self.child(old, name)?.ok_or(Errno::Noent)?;
+        if self.nodes[new].names == 0 {
+            return Err(Errno::Noent);
+        }
         let replaced = self.child(new, new_name)?;
         if !self.is_dir(moved) && (slash || new_slash) {
             return Err(Errno::Notdir);
@@ -277,8 +280,6 @@ impl Model {
                 }
                 _ => self.remove(new, new_name),
             }
-        } else if self.nodes[new].names == 0 {
-            return Err(Errno::Noent);
         }
         self.entries_mut(old).remove(name);
         self.entries_mut(new).insert(new_name.to_owned(), moved);
