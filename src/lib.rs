@@ -47,9 +47,10 @@ pub use abi::{Call, Errno, Error, FileType, Stat};
 pub use backend::directfs::DirectFs;
 pub use backend::memory::MemoryFs;
 pub use backend::{Backend, IntoBackend, SharedBackend};
-pub use gofer::{CachePolicy, FsOptions, FsStats};
+pub use gofer::{AtimePolicy, CachePolicy, FsOptions, FsStats};
 pub use vfs::{
-    BuildError, DirEntryInfo, Gofer, GoferBuilder, GoferCtx, MountOptions, MountStats, PathReader, Preopen, Report,
+    BuildError, DirEntryInfo, Failure, Gofer, GoferBuilder, GoferCtx, MountOptions, MountStats, PathReader, Preopen,
+    Report,
 };
 #[cfg(feature = "p1")]
 pub use wasi::p1;

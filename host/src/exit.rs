@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::Write;
+use wasi_gofer::Failure;
 use wasi_gofer::abi::Error;
 
 /// Our own failures: the command line, a mount, a module that cannot be run. Docker's code for the same.
@@ -36,6 +37,16 @@ pub(crate) fn describe(error: Error) -> String {
     let text = std::io::Error::from_raw_os_error(errno.raw()).to_string();
     let words = text.split(" (os error").next().unwrap_or(&text);
     format!("{words} ({errno})")
+}
+
+/// What to say of something that a guest wrote and that may be lost.
+pub(crate) fn lost(failure: &Failure) -> String {
+    let reason = describe(failure.errno.into());
+    let mount = &failure.mount;
+    match &failure.path {
+        Some(path) => format!("what the guest wrote to `{path}` may not have reached the mount at `{mount}`: {reason}"),
+        None => format!("what the guest wrote may not have reached the mount at `{mount}`: {reason}"),
+    }
 }
 
 #[cfg(test)]

@@ -284,6 +284,7 @@ mod tests {
             lock: false,
             share_stale_handles: true,
             disable_handle_sharing: true,
+            ..FsOptions::default()
         };
         let source = Source::Directfs("/s".into());
         assert_eq!(spec, MountSpec { source, dst: "/t".to_owned(), read_only: true, fs, fds: Some(900) });

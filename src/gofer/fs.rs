@@ -3,6 +3,7 @@
 use super::coherence::Coherence;
 use super::dentry::{DentryId, Limits, Tree};
 use super::flights::Flights;
+use super::gate::Gate;
 use super::handle::IdleHandles;
 use super::inode::{Inode, InodeTable};
 use super::options::FsOptions;
@@ -32,6 +33,8 @@ pub struct GoferFs {
     graveyard: RankedMutex<Graveyard, { Rank::Graveyard as u8 }>,
     graveyard_used: AtomicBool,
     pub(super) stats: Stats,
+    /// Before every change of file data.
+    pub(super) gate: Gate,
     /// Bytes of the lists that open directories keep.
     pub(super) kept_lists: AtomicUsize,
     pub(super) root: DentryId,
@@ -77,6 +80,7 @@ impl GoferFs {
             graveyard: RankedMutex::new(Graveyard::default()),
             graveyard_used: AtomicBool::new(false),
             stats: Stats::default(),
+            gate: Gate::default(),
             kept_lists: AtomicUsize::new(0),
             root,
             root_inode,
@@ -150,6 +154,11 @@ impl GoferFs {
         let inode = Arc::clone(tree.inode(index)?);
         tree.take_ref(index);
         Some(DentryRef { fs: Arc::clone(self), id: tree.id(index), inode: Some(inode) })
+    }
+
+    /// From now on every call that would change a file's data waits until that call ends.
+    pub fn hold_writes(&self) {
+        self.gate.close();
     }
 
     /// Runs a change of the tree, then evicts to the limits; what died is released once the lock is gone.

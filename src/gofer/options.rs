@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// Who else changes the tree while it is mounted, and so what may be answered from the cache. The names in brackets are
 /// gVisor's for the same choice.
@@ -67,6 +68,16 @@ impl FromStr for CachePolicy {
     }
 }
 
+/// When reading moves a file's access time, in the policies that keep times by the client's clock (mount(8)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum AtimePolicy {
+    /// When it is not later than the last change, or a day old.
+    #[default]
+    Relatime,
+    /// Never.
+    Noatime,
+}
+
 /// Bounds and choices of one cache. Mounts of one directory with equal options share one cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FsOptions {
@@ -95,6 +106,21 @@ pub struct FsOptions {
     pub share_stale_handles: bool,
     /// Whether every open gets a handle of its own (default false). gVisor: `disable_file_handle_sharing`.
     pub disable_handle_sharing: bool,
+    /// Most bytes of file data that the cache keeps, with what it takes to keep them (default 64 MiB; 0 caches no data,
+    /// and every write is one of the backend). Only `Exclusive` and `Writethrough` cache data.
+    pub page_cache_bytes: usize,
+    /// Bytes of a page (default 4,096): a power of two, 512 to 65,536.
+    pub page_bytes: usize,
+    /// Whether transfers of 64 KiB and more go through the page cache too (default false: they go past it, straight
+    /// between the guest and the backend).
+    pub force_page_cache: bool,
+    /// How long `Exclusive` keeps a change of a file's data from the backend at most (default 1 s).
+    pub writeback: Duration,
+    /// When reading moves access times in `Exclusive` and `Writethrough` (default relatime).
+    pub atime: AtimePolicy,
+    /// Most directories that `Shared` and `None` have the backend's change queue watch, where it offers one (default
+    /// 8,192; 0 watches none): what is watched is answered from the cache once the queue is seen to be empty.
+    pub watches: usize,
 }
 
 impl Default for FsOptions {
@@ -110,6 +136,12 @@ impl Default for FsOptions {
             lock: true,
             share_stale_handles: false,
             disable_handle_sharing: false,
+            page_cache_bytes: 64 << 20,
+            page_bytes: 4096,
+            force_page_cache: false,
+            writeback: Duration::from_secs(1),
+            atime: AtimePolicy::default(),
+            watches: 8_192,
         }
     }
 }

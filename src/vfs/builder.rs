@@ -302,11 +302,22 @@ pub struct MountStats {
     pub fs: FsStats,
 }
 
+/// Something that guests wrote and that may not have reached its backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The guest path of the mount.
+    pub mount: String,
+    /// The file's path below the mount; `None` for one without a name, and where the mount as a whole failed.
+    pub path: Option<String>,
+    /// Why.
+    pub errno: Errno,
+}
+
 /// What could not be brought to an end by [`Gofer::shutdown`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Guest path of a mount, and what failed there.
-    pub failures: Vec<(String, Errno)>,
+    /// What failed, mount by mount.
+    pub failures: Vec<Failure>,
 }
 
 impl Gofer {
@@ -341,6 +352,14 @@ impl Gofer {
             result = result.and(fs.sync_all(&Call::WAITING));
         }
         result
+    }
+
+    /// From now on every call that would change a file's data waits, until that call is cancelled or too late: for a
+    /// process that is about to end, so that nothing is written behind what [`Gofer::shutdown`] brings out.
+    pub fn hold_writes(&self) {
+        for (_, fs) in &self.inner.mounts {
+            fs.hold_writes();
+        }
     }
 
     /// Ends the mounts' work: releases what is kept for later use. Guests must have ended. Waits that it needs end at

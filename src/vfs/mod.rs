@@ -15,7 +15,7 @@ mod paths;
 mod resolve;
 mod rights;
 
-pub use builder::{BuildError, Gofer, GoferBuilder, MountStats, Report};
+pub use builder::{BuildError, Failure, Gofer, GoferBuilder, MountStats, Report};
 pub use context::{DirEntryInfo, GoferCtx, PathReader, Preopen};
 pub use directory::{Entry, OpenDirectory};
 pub use mount::MountOptions;

@@ -5,7 +5,7 @@
 //! errno; the trees must be alike after every operation. Where the policy allows outsiders they change the mounted
 //! directory behind the cache, and the next operation must see it.
 //!
-//! `REFERENCE_CASES` sets how many rows each of the configurations gets (default 60), `REFERENCE_SEED` repeats the rows
+//! `REFERENCE_CASES` sets how many rows each of the configurations gets (default 180), `REFERENCE_SEED` repeats the rows
 //! of a run that printed it. A row that fails is made shorter, and printed as what [`regressions`] are written in.
 
 mod act;

@@ -67,7 +67,7 @@ fn row(setup: &Setup, limits: &Limits, ops: &[Op], trace: &RefCell<Vec<Act>>) ->
 
 /// Runs rows over one configuration.
 fn explore(setup: &Setup, salt: u64) {
-    let cases = env("REFERENCE_CASES").unwrap_or(60);
+    let cases = env("REFERENCE_CASES").unwrap_or(180);
     let seed = env("REFERENCE_SEED").unwrap_or_else(seed_of_now);
     let mut runner = seeded_runner(seed, salt, cases);
     let trace = RefCell::new(Vec::new());

@@ -2,8 +2,10 @@
 
 use crate::act::Act;
 use crate::harness::{Setup, run};
-use wasi_gofer::CachePolicy;
+use crate::kernel::{Kernel, statx};
+use wasi_gofer::abi::{Call, Timespec};
 use wasi_gofer::vfs::OpenHow;
+use wasi_gofer::{CachePolicy, FsOptions, Gofer, MountOptions};
 
 fn mkdir(path: &str) -> Act {
     Act::Mkdir { dir: 0, path: path.to_owned() }
@@ -77,4 +79,21 @@ fn regression_write_of_nothing_at_the_end_leaves_the_position() {
     let write = |data: &[u8]| Act::Write { file: 0, data: data.to_vec() };
     let first = Act::WriteAt { file: 0, offset: 0, data: b"a".to_vec() };
     run_everywhere(&[open("a", append), first, write(b""), Act::Read { file: 0, len: 1 }, write(b"b")]);
+}
+
+#[test]
+fn regression_readlink_tells_of_the_access_time_that_it_moved() {
+    let dir = tempfile::TempDir::new().expect("a directory");
+    let mut builder = Gofer::builder();
+    let fs = FsOptions::with_policy(CachePolicy::Exclusive);
+    builder.dir(dir.path(), "/", MountOptions { read_only: false, fs });
+    let ctx = builder.build().expect("the mount is fine").ctx();
+    let call = &Call::WAITING;
+    let root = ctx.open_preopen(call, &ctx.preopens()[0]).expect("it opens");
+    root.symlink_at(call, b"target", b"link").expect("made");
+    let stat = || root.stat_at(call, b"link", false).expect("made").atime;
+    stat();
+    root.readlink_at(call, b"link").expect("a link");
+    let host = statx(Kernel::new(dir.path()).root(), "link").expect("made").stx_atime;
+    assert_eq!(stat(), Timespec { secs: host.tv_sec, nanos: host.tv_nsec });
 }

@@ -115,6 +115,8 @@ fn smoke_all(policy: CachePolicy) {
         smoke(policy, 2, 65_536, 1_024);
         smoke(policy, 4, 65_536, 16);
         smoke(policy, 4, 8, 16);
+        smoke(policy, 4, 8, 4);
+        smoke(policy, 4, 0, 1);
         smoke(policy, 3, 0, 1_024);
     }
 }

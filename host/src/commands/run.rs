@@ -118,9 +118,8 @@ fn finish(gofer: &Gofer, sink: Option<Sink>, code: i32) -> i32 {
     if let Some(Err(error)) = sink.map(|sink| sink.write(gofer)) {
         failures.push(format!("{error:#}"));
     }
-    for (mount, errno) in gofer.shutdown(None).failures {
-        let reason = exit::describe(errno.into());
-        failures.push(format!("what the guest wrote may not have reached the mount at `{mount}`: {reason}"));
+    for failure in gofer.shutdown(None).failures {
+        failures.push(exit::lost(&failure));
     }
     for failure in &failures {
         exit::say(failure);

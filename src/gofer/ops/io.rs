@@ -44,6 +44,7 @@ impl File {
     #[inline]
     pub fn write_at(&self, call: &Call, bufs: &[IoSlice<'_>], offset: u64) -> Result<usize> {
         let handle = self.writer()?;
+        self.fs.gate.pass(call)?;
         self.fs.stats.op(Op::HandleWrite);
         let answer = handle.write_at(call, bufs, offset);
         self.changed_unless_refused(&answer);
@@ -56,6 +57,7 @@ impl File {
     /// them.
     pub fn append(&self, call: &Call, bufs: &[IoSlice<'_>]) -> Result<(usize, u64)> {
         let handle = self.writer()?;
+        self.fs.gate.pass(call)?;
         self.fs.stats.op(Op::HandleAppend);
         let answer = handle.append(call, bufs);
         self.changed_unless_refused(&answer);
@@ -81,6 +83,7 @@ impl File {
     /// Sets the length: `EBADF` without the right to write.
     pub fn set_size(&self, call: &Call, size: u64) -> Result<()> {
         let handle = self.writer()?;
+        self.fs.gate.pass(call)?;
         self.set(call, handle, &SetStat { size: Some(size), ..SetStat::default() })
     }
 
@@ -107,6 +110,7 @@ impl File {
     /// Makes sure that a range can be written: `EBADF` without the right to write.
     pub fn allocate(&self, call: &Call, offset: u64, len: u64) -> Result<()> {
         let handle = self.writer()?;
+        self.fs.gate.pass(call)?;
         self.fs.stats.op(Op::HandleAllocate);
         let answer = handle.allocate(call, offset, len);
         self.changed_unless_refused(&answer);
