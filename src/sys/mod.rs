@@ -1,4 +1,4 @@
-//! The crate's only `unsafe` code: a lock that the standard ones are too slow for, and memory without a first copy.
+//! The crate's only `unsafe` code: a lock that the others are too slow for.
 //!
 //! Each function is small, and its comment says what makes it sound. Everything else in the crate is checked by the
 //! compiler (`deny(unsafe_code)`).
@@ -6,7 +6,5 @@
 #![allow(unsafe_code, reason = "the one folder that may")]
 
 mod striped;
-mod zeroed;
 
 pub(crate) use striped::{Striped, StripedReadGuard, StripedWriteGuard};
-pub(crate) use zeroed::zeroed;

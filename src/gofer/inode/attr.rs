@@ -117,6 +117,12 @@ impl AttrCell {
         });
     }
 
+    /// The length, as far as is known.
+    #[inline]
+    pub(crate) fn size(&self) -> u64 {
+        self.words[1].load(Ordering::Relaxed)
+    }
+
     /// When the object changed last, as far as is known.
     #[inline]
     pub(crate) fn ctime(&self) -> Timespec {

@@ -166,9 +166,15 @@ impl Inode {
     /// Notes, under the data's lock, a change of the contents.
     #[inline]
     pub(crate) fn note_written(&self, size: u64) {
-        let seen = self.flags.load(Ordering::Relaxed) & Self::UNSEEN == 0;
-        let time = time_of_change(self.attr.ctime(), seen);
-        self.note_ahead(Self::MTIME | Self::UNSEEN);
+        const NOTED: u8 = Inode::MTIME | Inode::UNSEEN;
+        let flags = self.flags.load(Ordering::Relaxed) & NOTED;
+        let last = self.attr.ctime();
+        let time = time_of_change(last, flags & Self::UNSEEN == 0);
+        if flags == NOTED && time == last && self.attr.size() == size {
+            // One of many within a step of the clock.
+            return;
+        }
+        self.note_ahead(NOTED);
         self.attr.note_written(size, time);
     }
 

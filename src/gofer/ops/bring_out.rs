@@ -101,7 +101,7 @@ impl GoferFs {
         let mut from = 0;
         loop {
             let (batch, writer) = {
-                let data = cell.read();
+                let mut data = cell.write();
                 match (data.next_batch(from, pages), &data.writer) {
                     (Some(batch), Some(writer)) => (batch, Arc::clone(writer)),
                     (None, _) => return Ok(()),

@@ -169,7 +169,7 @@ impl File {
     ) -> Result<Option<u64>> {
         let generation = cell.read().generation();
         self.fs.stats.op(Op::HandleRead);
-        let got = handle.read_at(call, &mut rooms.rest(miss.len), miss.offset)? as u64;
+        let got = rooms.with_rest(miss.len, |bufs| handle.read_at(call, bufs, miss.offset))? as u64;
         let data = cell.read();
         if data.generation() != generation {
             return Ok(None);
@@ -210,7 +210,7 @@ impl File {
 pub(super) fn read_pages(
     call: &Call,
     handle: &ErasedHandle,
-    pages: &mut [Arc<[u8]>],
+    pages: &mut [Box<[u8]>],
     offset: u64,
     want: u64,
 ) -> Result<u64> {
@@ -219,7 +219,7 @@ pub(super) fn read_pages(
         let mut skip = usize::try_from(done).unwrap_or(usize::MAX);
         let mut left = usize::try_from(want - done).unwrap_or(usize::MAX);
         let mut bufs = Vec::with_capacity(pages.len());
-        for page in pages.iter_mut().filter_map(Arc::get_mut) {
+        for page in pages.iter_mut() {
             let from = skip.min(page.len());
             skip -= from;
             let room = page.get_mut(from..).unwrap_or_default();
@@ -239,7 +239,7 @@ pub(super) fn read_pages(
 
 impl GoferFs {
     /// Memory for up to `want` pages of the budget, made free by eviction where needed.
-    pub(super) fn take_pages(&self, want: usize) -> Vec<Arc<[u8]>> {
+    pub(super) fn take_pages(&self, want: usize) -> Vec<Box<[u8]>> {
         let page_bytes = self.options.page_bytes;
         let want = want.min(self.pages.pages_max() / 2).max(1);
         let mut taken = FileData::take_pages(&self.pages, page_bytes, want);

@@ -202,17 +202,17 @@ impl File {
         let want = u64::from(cell.page_bytes).min(size.saturating_sub(start));
         self.fs.stats.op(Op::HandleRead);
         let got = read_pages(call, handle, &mut page, start, want);
-        let mut data = cell.write();
-        match got {
-            Ok(got) if data.generation() == generation => data.fill(index, page, got, &mut Vec::new()),
-            // Overtaken: the write looks again.
-            Ok(_) => data.give_back(page),
-            Err(error) => {
-                data.give_back(page);
-                return Err(error);
+        let mut entered = Vec::new();
+        {
+            let mut data = cell.write();
+            match got {
+                Ok(got) if data.generation() == generation => data.fill(index, page, got, &mut entered),
+                // Overtaken, and the write looks again; or there is nothing to fill it with.
+                Ok(_) | Err(_) => data.give_back(page),
             }
         }
-        Ok(())
+        self.fs.recency.enter(cell, &entered);
+        got.map(drop)
     }
 
     fn page_reader(&self) -> Option<&ErasedHandle> {
@@ -287,27 +287,34 @@ impl File {
             self.doubt_size(call, cell, size);
             return Err(error);
         }
+        let mut cleaned = Vec::new();
         let retired = {
             let mut data = cell.write();
-            data.truncate(size);
+            data.truncate(size, &mut cleaned);
             self.note_change(cell, &data);
             self.keep_times(cell, &mut data);
             data.retire()
         };
         self.fs.let_go(call, retired.into_iter());
+        self.fs.recency.enter(cell, &cleaned);
         Ok(())
     }
 
     /// Finds out whether a change of the length was made although its answer says that it failed.
     fn doubt_size(&self, call: &Call, cell: &Arc<DataCell>, size: u64) {
         let told = self.any().and_then(|handle| handle.stat(call));
-        let mut data = cell.write();
-        if told.is_ok_and(|stat| stat.size == size) && data.size() != size {
-            data.truncate(size);
-        } else {
-            data.forget(0, u64::MAX);
-        }
-        drop(data);
+        let mut cleaned = Vec::new();
+        let retired = {
+            let mut data = cell.write();
+            if told.is_ok_and(|stat| stat.size == size) && data.size() != size {
+                data.truncate(size, &mut cleaned);
+            } else {
+                data.forget(0, u64::MAX);
+            }
+            data.retire()
+        };
+        self.fs.let_go(call, retired.into_iter());
+        self.fs.recency.enter(cell, &cleaned);
         self.inode.attr_changed();
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub(super) struct Piece {
     pub(super) index: u64,
-    pub(super) bytes: Arc<[u8]>,
+    pub(super) bytes: Arc<Box<[u8]>>,
     pub(super) span: Span,
 }
 

@@ -2,17 +2,21 @@
 
 use super::batch::{Batch, Piece};
 use super::budget::PageBudget;
-use super::page::Page;
+use super::page::{Bytes, Page};
 use super::rooms::{Pieces, Rooms};
 use super::span::Span;
 use crate::backend::ErasedHandle;
-use crate::sys::zeroed;
 use hashbrown::HashMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Most pages of one batch: one system call takes no more buffers.
 const BATCH_PAGES_MAX: usize = 1_024;
+
+/// A page's memory.
+fn zeroed(len: usize) -> Box<[u8]> {
+    vec![0; len].into_boxed_slice()
+}
 
 /// What a write needs before it can go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,7 +170,7 @@ impl FileData {
     }
 
     /// Memory for `pages` further pages, taken out of the budget; fewer when it does not have that many.
-    pub(crate) fn take_pages(budget: &PageBudget, page_bytes: usize, pages: usize) -> Vec<Arc<[u8]>> {
+    pub(crate) fn take_pages(budget: &PageBudget, page_bytes: usize, pages: usize) -> Vec<Box<[u8]>> {
         let mut taken = Vec::with_capacity(pages.min(BATCH_PAGES_MAX));
         while taken.len() < pages && budget.try_take_page() {
             taken.push(zeroed(page_bytes));
@@ -175,23 +179,21 @@ impl FileData {
     }
 
     /// Gives memory back that was taken and is not needed.
-    pub(crate) fn give_back(&self, pages: Vec<Arc<[u8]>>) {
+    pub(crate) fn give_back(&self, pages: Vec<Box<[u8]>>) {
         self.budget.give_pages(pages.len());
     }
 
     /// Enters what the backend answered: `fetched` from page `first` on, of which it filled `got` bytes before the end of
     /// its file; the rest is zeros. What is known already stays. The pages that are new are told to `entered`. The
     /// pages' memory is of the budget; what is not used goes back to it.
-    pub(crate) fn fill(&mut self, first: u64, fetched: Vec<Arc<[u8]>>, got: u64, entered: &mut Vec<(u64, u32)>) {
+    pub(crate) fn fill(&mut self, first: u64, fetched: Vec<Box<[u8]>>, got: u64, entered: &mut Vec<(u64, u32)>) {
         let whole = Span::new(0, self.page_bytes);
         let base = self.start(first);
         // Nothing that the backend wrote behind what it answered, or that is behind the end by now, is let in.
         let known_end = base.saturating_add(got).min(self.size);
         for (index, mut bytes) in (first..).zip(fetched) {
             let known = self.part(index, base, known_end);
-            if let Some(bytes) = Arc::get_mut(&mut bytes) {
-                Span::new(known.end, self.page_bytes).of_mut(bytes).fill(0);
-            }
+            Span::new(known.end, self.page_bytes).of_mut(&mut bytes).fill(0);
             let Some(page) = self.pages.get_mut(&index) else {
                 if self.start(index) < self.size {
                     let stamp = self.stamp();
@@ -206,10 +208,8 @@ impl FileData {
             };
             self.budget.give_pages(1);
             if page.valid != whole {
-                if let Some(room) = Arc::get_mut(&mut bytes) {
-                    page.valid.of_mut(room).copy_from_slice(page.valid.of(&page.bytes));
-                }
-                page.bytes = bytes;
+                page.valid.of_mut(&mut bytes).copy_from_slice(page.valid.of(&page.bytes));
+                page.bytes = Bytes::Own(bytes);
                 page.valid = whole;
             }
         }
@@ -261,7 +261,7 @@ impl FileData {
             if !page.valid.touches(part) {
                 return Err(Lack::Fill(index));
             }
-            pieces.take(part.of_mut(page.bytes_mut()));
+            pieces.take(part.of_mut(page.bytes.to_mut()));
             page.valid = page.valid.hull(part);
             page.touch();
             if page.dirty.is_empty() {
@@ -275,9 +275,7 @@ impl FileData {
             return Err(Lack::Room);
         }
         let mut bytes = zeroed(self.page_bytes as usize);
-        if let Some(bytes) = Arc::get_mut(&mut bytes) {
-            pieces.take(part.of_mut(bytes));
-        }
+        pieces.take(part.of_mut(&mut bytes));
         let start = self.start(index);
         let valid = if start >= size {
             // The page is new to the file: what is before the written bytes is a hole.
@@ -308,14 +306,14 @@ impl FileData {
     ) {
         self.generation += 1;
         let end = offset.saturating_add(len);
-        let mut at = offset;
+        let mut at = if self.pages.is_empty() { end } else { offset };
         while at < end {
             let index = self.split(at).0;
             let part = self.part(index, at, end);
             at = self.start(index) + u64::from(part.end);
             match self.pages.get_mut(&index) {
                 Some(page) if page.valid.touches(part) => {
-                    pieces.take(part.of_mut(page.bytes_mut()));
+                    pieces.take(part.of_mut(page.bytes.to_mut()));
                     page.valid = page.valid.hull(part);
                     if part.covers(page.dirty) {
                         cleaned.extend(self.clean(index));
@@ -333,7 +331,12 @@ impl FileData {
         self.generation += 1;
         let range = self.indices(offset, offset.saturating_add(len));
         let before = self.pages.len();
-        self.pages.retain(|index, page| !range.contains(index) || !page.dirty.is_empty());
+        self.pages.retain(|index, page| {
+            if range.contains(index) {
+                page.valid = page.dirty;
+            }
+            !page.valid.is_empty()
+        });
         self.budget.give_pages(before - self.pages.len());
     }
 
@@ -342,8 +345,8 @@ impl FileData {
         self.size = self.size.max(size);
     }
 
-    /// Notes that the file was cut, or extended by a hole.
-    pub(crate) fn truncate(&mut self, size: u64) {
+    /// Notes that the file was cut, or extended by a hole. `cleaned` is told a page that is to be queued.
+    pub(crate) fn truncate(&mut self, size: u64, cleaned: &mut Vec<(u64, u32)>) {
         self.generation += 1;
         if size < self.size {
             let kept = self.indices(0, size).end;
@@ -353,18 +356,18 @@ impl FileData {
             self.pages.retain(|index, _| *index < kept);
             self.budget.give_pages(before - self.pages.len());
             let (last, within) = self.split(size);
-            if within > 0 {
-                self.cut_page(last, within);
+            if within > 0 && self.cut_page(last, within) {
+                cleaned.extend(self.clean(last));
             }
         }
         self.size = size;
     }
 
-    /// What is behind `within` in the last page is zeros from now on.
-    fn cut_page(&mut self, index: u64, within: u32) {
+    /// What is behind `within` in the last page is zeros from now on; whether that was all of its dirty bytes.
+    fn cut_page(&mut self, index: u64, within: u32) -> bool {
         let whole = self.page_bytes;
-        let Some(page) = self.pages.get_mut(&index) else { return };
-        Span::new(within, whole).of_mut(page.bytes_mut()).fill(0);
+        let Some(page) = self.pages.get_mut(&index) else { return false };
+        Span::new(within, whole).of_mut(page.bytes.to_mut()).fill(0);
         page.valid = if page.valid.end >= within && page.valid.start < within {
             Span::new(page.valid.start, whole)
         } else if page.valid.start >= within {
@@ -372,31 +375,30 @@ impl FileData {
         } else {
             page.valid
         };
-        if !page.dirty.is_empty() {
-            page.dirty = page.dirty.below(within);
-            if page.dirty.is_empty() {
-                self.dirty.remove(&index);
-                self.budget.cleaned();
-            }
+        let cut = page.dirty.below(within);
+        let gone = !page.dirty.is_empty() && cut.is_empty();
+        if !gone {
+            page.dirty = cut;
         }
+        gone
     }
 
     // ---- bringing out
 
     /// The first dirty bytes without a gap from page `from` on, of at most `most` pages.
-    pub(crate) fn next_batch(&self, from: u64, most: usize) -> Option<Batch> {
+    pub(crate) fn next_batch(&mut self, from: u64, most: usize) -> Option<Batch> {
         let first = *self.dirty.range(from..).next()?;
         let offset = self.start(first) + u64::from(self.pages.get(&first)?.dirty.start);
         let mut pieces: Vec<Piece> = Vec::new();
         for index in self.dirty.range(first..).take(most.clamp(1, BATCH_PAGES_MAX)) {
-            let Some(page) = self.pages.get(index) else { break };
+            let Some(page) = self.pages.get_mut(index) else { break };
             let joins = pieces.last().is_none_or(|last| {
                 last.index + 1 == *index && last.span.end == self.page_bytes && page.dirty.start == 0
             });
             if !joins {
                 break;
             }
-            pieces.push(Piece { index: *index, bytes: Arc::clone(&page.bytes), span: page.dirty });
+            pieces.push(Piece { index: *index, bytes: page.bytes.share(), span: page.dirty });
         }
         Some(Batch { offset, pieces })
     }
@@ -407,7 +409,7 @@ impl FileData {
         self.generation += 1;
         for piece in &batch.pieces {
             // The batch holds the page's memory, so a write since then went to other memory.
-            let same = self.pages.get(&piece.index).is_some_and(|page| Arc::ptr_eq(&page.bytes, &piece.bytes));
+            let same = self.pages.get(&piece.index).is_some_and(|page| page.bytes.is(&piece.bytes));
             if same {
                 cleaned.extend(self.clean(piece.index));
             }
@@ -461,8 +463,8 @@ impl FileData {
             return Verdict::Hot;
         }
         self.pages.remove(&index);
-        if self.pages.is_empty() {
-            self.pages.shrink_to_fit();
+        if self.pages.len() < self.pages.capacity() / 8 {
+            self.pages.shrink_to(self.pages.len() * 2);
         }
         self.budget.give_pages(1);
         Verdict::Evicted
@@ -478,6 +480,14 @@ impl FileData {
 
     /// Checks what must hold; the message names what does not. Answers how many pages there are, and how many are dirty.
     pub(crate) fn check(&self) -> Result<(usize, usize), String> {
+        if self.dirty.is_empty() != self.writer.is_none() {
+            return Err(format!("{} dirty pages and a writer: {}", self.dirty.len(), self.writer.is_some()));
+        }
+        self.check_pages()
+    }
+
+    /// As [`FileData::check`], of the pages alone.
+    pub(super) fn check_pages(&self) -> Result<(usize, usize), String> {
         for (index, page) in &self.pages {
             let what = |what: &str| format!("page {index} of a file of {} bytes {what}: {page:?}", self.size);
             if !page.dirty.is_empty() && !page.valid.covers(page.dirty) {
@@ -485,6 +495,9 @@ impl FileData {
             }
             if page.dirty.is_empty() == self.dirty.contains(index) {
                 return Err(what("is in the wrong set"));
+            }
+            if page.dirty.is_empty() && !page.queued {
+                return Err(what("is clean and in no queue: nobody would evict it"));
             }
             let end = self.part(*index, 0, self.size).end;
             if page.dirty.end > end && !page.dirty.is_empty() {
@@ -496,9 +509,6 @@ impl FileData {
         }
         if self.dirty.iter().any(|index| !self.pages.contains_key(index)) {
             return Err("a dirty page is gone".to_owned());
-        }
-        if self.dirty.is_empty() != self.writer.is_none() {
-            return Err(format!("{} dirty pages and a writer: {}", self.dirty.len(), self.writer.is_some()));
         }
         Ok((self.pages.len(), self.dirty.len()))
     }

@@ -18,6 +18,8 @@ mod page;
 mod recency;
 mod rooms;
 mod span;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use ahead::ReadAhead;
 pub(crate) use batch::Batch;

@@ -1,5 +1,6 @@
 //! Positions in a caller's list of buffers.
 
+use std::borrow::Cow;
 use std::io::{IoSlice, IoSliceMut};
 
 /// The rest of a list of buffers that is to be filled.
@@ -62,8 +63,15 @@ impl<'r, 'b> Rooms<'r, 'b> {
         self.bufs.get_mut(at)?.get_mut(start..end)
     }
 
-    /// The next `most` bytes as a list of their own; they stay to be filled.
-    pub(crate) fn rest(&mut self, most: u64) -> Vec<IoSliceMut<'_>> {
+    /// Runs `fill` on the next `most` bytes; they stay to be filled.
+    pub(crate) fn with_rest<R>(&mut self, most: u64, fill: impl FnOnce(&mut [IoSliceMut<'_>]) -> R) -> R {
+        if (self.at, self.within) == (0, 0) && self.len() <= most {
+            return fill(self.bufs);
+        }
+        fill(&mut self.rest(most))
+    }
+
+    fn rest(&mut self, most: u64) -> Vec<IoSliceMut<'_>> {
         let mut left = usize::try_from(most).unwrap_or(usize::MAX);
         let mut skip = self.within;
         let mut rest = Vec::new();
@@ -163,8 +171,14 @@ impl<'r, 'b> Pieces<'r, 'b> {
         }
     }
 
-    /// What is left, as a list of its own.
-    pub(crate) fn rest(&self) -> Vec<IoSlice<'r>> {
+    /// What is left, as a list.
+    pub(crate) fn rest(&self) -> Cow<'r, [IoSlice<'b>]>
+    where
+        'r: 'b,
+    {
+        if (self.at, self.within) == (0, 0) {
+            return Cow::Borrowed(self.bufs);
+        }
         let mut skip = self.within;
         let bufs = self.bufs.get(self.at..).unwrap_or_default().iter();
         let rest = bufs.filter_map(|buf| {
@@ -172,7 +186,7 @@ impl<'r, 'b> Pieces<'r, 'b> {
             skip = 0;
             piece
         });
-        rest.filter(|piece| !piece.is_empty()).map(IoSlice::new).collect()
+        Cow::Owned(rest.filter(|piece| !piece.is_empty()).map(IoSlice::new).collect())
     }
 }
 
