@@ -22,6 +22,8 @@ pub struct FaultPlan {
     state: Mutex<State>,
     counts: Vec<AtomicU64>,
     would_wait: AtomicBool,
+    /// Calls that a fault struck.
+    struck: AtomicU64,
     /// Most bytes that one transfer moves.
     transfer_max: AtomicUsize,
 }
@@ -53,6 +55,7 @@ impl FaultPlan {
             state: Mutex::default(),
             counts: Op::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
             would_wait: AtomicBool::new(false),
+            struck: AtomicU64::new(0),
             transfer_max: AtomicUsize::new(usize::MAX),
         }
     }
@@ -116,7 +119,13 @@ impl FaultPlan {
         self.counts.iter().map(|count| count.load(Ordering::Relaxed)).fold(0, u64::saturating_add)
     }
 
-    /// Sets all counts to 0.
+    /// How many calls a fault struck, since the plan was made: an error that no strike explains is none of the plan's.
+    #[must_use]
+    pub fn struck(&self) -> u64 {
+        self.struck.load(Ordering::SeqCst)
+    }
+
+    /// Sets all counts of calls to 0.
     pub fn reset_calls(&self) {
         for count in &self.counts {
             count.store(0, Ordering::Relaxed);
@@ -183,6 +192,9 @@ impl FaultPlan {
             fate.get_or_insert((fault.moment, fault.errno));
             fault.for_ever
         });
+        if fate.is_some() {
+            self.struck.fetch_add(1, Ordering::SeqCst);
+        }
         fate
     }
 }
