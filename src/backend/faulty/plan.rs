@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-/// When a failing call fails.
+/// When a failing call fails, and a held one is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// Before it did anything.
@@ -31,7 +31,7 @@ pub struct FaultPlan {
 #[derive(Default)]
 struct State {
     faults: Vec<Fault>,
-    gates: Vec<(Option<Op>, Arc<Bar>)>,
+    gates: Vec<(Option<Op>, Moment, Arc<Bar>)>,
     observer: Option<Observer>,
 }
 
@@ -83,12 +83,29 @@ impl FaultPlan {
     /// Holds calls of `op`, or of any method with `None`, until the gate opens. A call that may not wait answers
     /// [`Error::WouldWait`] at a closed gate, one with a deadline ends at it, and a cancelled one ends.
     pub fn hold(&self, op: impl Into<Option<Op>>) -> Gate {
+        self.gate(op.into(), Moment::Before)
+    }
+
+    /// As [`FaultPlan::hold`], but calls do their work first and only their answers are held: they tell of a state that
+    /// may be past when they come. Calls that may not wait get theirs at once.
+    pub fn hold_answers(&self, op: impl Into<Option<Op>>) -> Gate {
+        self.gate(op.into(), Moment::After)
+    }
+
+    fn gate(&self, op: Option<Op>, moment: Moment) -> Gate {
         let (gate, bar) = Gate::closed();
         let mut state = self.state.lock();
         // A gate never closes again.
-        state.gates.retain(|(_, bar)| bar.is_closed());
-        state.gates.push((op.into(), bar));
+        state.gates.retain(|(_, _, bar)| bar.is_closed());
+        state.gates.push((op, moment, bar));
         gate
+    }
+
+    /// The gates of one moment that an operation comes to.
+    fn gates(&self, op: Op, moment: Moment) -> Vec<Arc<Bar>> {
+        let state = self.state.lock();
+        let meant = state.gates.iter().filter(|(gated, at, _)| *at == moment && gated.is_none_or(|gated| gated == op));
+        meant.map(|(_, _, bar)| Arc::clone(bar)).collect()
     }
 
     /// Makes the backend one that may block: every call that may not wait answers [`Error::WouldWait`]. The backend's
@@ -163,19 +180,20 @@ impl FaultPlan {
             return Err(Error::WouldWait);
         }
         let fault = self.strike(op);
-        let gates: Vec<_> = {
-            let state = self.state.lock();
-            let meant = state.gates.iter().filter(|(gated, _)| gated.is_none_or(|gated| gated == op));
-            meant.map(|(_, bar)| Arc::clone(bar)).collect()
-        };
-        for bar in gates {
+        for bar in self.gates(op, Moment::Before) {
             bar.pass(call)?;
         }
-        match fault {
+        let answer = match fault {
             None => work(),
-            Some((Moment::Before, errno)) => Err(errno.into()),
+            Some((Moment::Before, errno)) => return Err(errno.into()),
             Some((Moment::After, errno)) => work().and(Err(errno.into())),
+        };
+        if call.may_wait {
+            for bar in self.gates(op, Moment::After) {
+                bar.pass(call)?;
+            }
         }
+        answer
     }
 
     /// Counts the call down in every fault that means it; the first that strikes is its fate.
