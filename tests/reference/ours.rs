@@ -1,6 +1,7 @@
 //! The filesystem under test, by the vfs API that the front ends use.
 
 use crate::act::{Act, Answer, DIRS, FILES, Outcome, Seen, Subject};
+use crate::bytes::{Bytes, differ};
 use crate::kernel::{contents, list, statx, target};
 use crate::tree::{Entry, Kind, Tree};
 use rustix::fd::{AsFd, BorrowedFd};
@@ -22,6 +23,8 @@ pub(crate) struct Ours {
     dirs: Vec<Option<OpenDirectory>>,
     /// Where partial listings are.
     cookies: Vec<u64>,
+    /// The same of the guest who is not at work.
+    other: Option<Box<Ours>>,
 }
 
 /// What is no errno has no place at this level.
@@ -46,17 +49,47 @@ fn at(secs: i64) -> Option<SetTime> {
 
 impl Ours {
     pub(crate) fn new(gofer: Gofer) -> Ours {
+        let other = Box::new(Ours::alone(gofer.clone()));
+        Ours { other: Some(other), ..Ours::alone(gofer) }
+    }
+
+    fn alone(gofer: Gofer) -> Ours {
         let ctx = gofer.ctx();
         let root = ctx.open_preopen(CALL, &ctx.preopens()[0]).expect("the preopen opens");
         let mut dirs: Vec<Option<OpenDirectory>> = (0..DIRS).map(|_| None).collect();
         dirs[0] = Some(root);
-        Ours { gofer, ctx, files: (0..FILES).map(|_| None).collect(), dirs, cookies: vec![0; DIRS] }
+        let files = (0..FILES).map(|_| None).collect();
+        Ours { gofer, ctx, files, dirs, cookies: vec![0; DIRS], other: None }
+    }
+
+    /// Whether the cache has times, and maybe data, that the storage has not.
+    fn lags(&self) -> bool {
+        match self.gofer.stats()[0].cache {
+            CachePolicy::Exclusive | CachePolicy::Writethrough => true,
+            CachePolicy::Shared | CachePolicy::None => false,
+        }
+    }
+
+    /// Whether data reaches the storage later than the guest is told.
+    pub(crate) fn writes_back(&self) -> bool {
+        self.gofer.stats()[0].cache == CachePolicy::Exclusive
+    }
+
+    /// Has the storage catch up. What failed before is told once, and not again.
+    pub(crate) fn settle(&self) -> Result<(), String> {
+        if !self.lags() {
+            return Ok(());
+        }
+        self.gofer.sync().or_else(|_| self.gofer.sync()).map_err(|error| format!("sync: {error}"))
     }
 
     /// Closes everything, as the end of a guest does.
     pub(crate) fn close_all(&mut self) {
         self.files.iter_mut().for_each(|file| drop(file.take()));
         self.dirs.iter_mut().skip(1).for_each(|dir| drop(dir.take()));
+        if let Some(other) = self.other.as_mut() {
+            other.close_all();
+        }
         self.ctx.after(CALL);
     }
 
@@ -95,7 +128,7 @@ impl Ours {
             None => file.read(call, &mut bufs),
         };
         buf.truncate(read?);
-        Ok(Answer::Bytes(buf))
+        Ok(Answer::Bytes(Bytes(buf)))
     }
 
     fn write(&self, call: &Call, file: usize, offset: Option<u64>, data: &[u8]) -> Result<Answer> {
@@ -139,15 +172,16 @@ impl Ours {
         self.ctx.open_preopen(CALL, &self.ctx.preopens()[0]).expect("the preopen opens")
     }
 
-    /// Compares every attribute of every object with the host directory behind the mount, which gets what it does not
-    /// have yet first.
+    /// Compares every attribute of every object with the host directory behind the mount.
     pub(crate) fn compare_with_host(&self, host: BorrowedFd<'_>) -> Result<(), String> {
-        self.gofer.sync().map_err(|error| format!("sync: {error}"))?;
-        let keeps_times = self.gofer.stats().iter().any(|mount| match mount.cache {
-            CachePolicy::Exclusive | CachePolicy::Writethrough => true,
-            CachePolicy::Shared | CachePolicy::None => false,
-        });
-        compare_dirs(&self.fresh_root(), host, "", keeps_times)
+        self.settle()?;
+        let root = &self.fresh_root();
+        if self.lags() {
+            // Reading moves times on one side alone, so all times are compared before anything is read.
+            compare_dirs(root, host, "", Compared { times: true, data: false, ctime: false })?;
+            return compare_dirs(root, host, "", Compared { times: false, data: true, ctime: false });
+        }
+        compare_dirs(root, host, "", Compared { times: true, data: true, ctime: true })
     }
 }
 
@@ -222,16 +256,25 @@ fn collect(
                 let target = dir.readlink_at(CALL, name.as_bytes()).map_err(|error| format!("readlink: {error}"))?;
                 Kind::Symlink(String::from_utf8_lossy(&target).into_owned())
             }
-            _ => Kind::File(read_all(dir, &name)?),
+            _ => Kind::File(Bytes(read_all(dir, &name)?)),
         };
         tree.insert(path, Entry { kind, nlink: stat.nlink, same });
     }
     Ok(())
 }
 
-fn compare_dirs(dir: &OpenDirectory, host: BorrowedFd<'_>, prefix: &str, keeps_times: bool) -> Result<(), String> {
+/// What a comparison with the host looks at.
+#[derive(Clone, Copy)]
+struct Compared {
+    times: bool,
+    data: bool,
+    /// Nobody can set it, so where the cache keeps times by its own clock the host's is another one.
+    ctime: bool,
+}
+
+fn compare_dirs(dir: &OpenDirectory, host: BorrowedFd<'_>, prefix: &str, how: Compared) -> Result<(), String> {
     let own = dir.stat(CALL).map_err(|error| format!("stat of {prefix:?}: {error}"))?;
-    same_stat(prefix, &own, &statx(host, "").expect("held"), keeps_times)?;
+    same_stat(prefix, &own, &statx(host, "").expect("held"), how)?;
     let there = list(host).expect("a directory that can be listed");
     let here = entries(CALL, dir).map_err(|errno| format!("list {prefix:?}: {errno}"))?;
     let here: Vec<_> = here.into_iter().map(|(name, file_type, _)| (name, file_type)).collect();
@@ -240,12 +283,12 @@ fn compare_dirs(dir: &OpenDirectory, host: BorrowedFd<'_>, prefix: &str, keeps_t
     }
     for (name, file_type) in there {
         let path = format!("{prefix}{name}");
-        same_stat(&path, &stat(dir, &name)?, &statx(host, &name).expect("listed"), keeps_times)?;
+        same_stat(&path, &stat(dir, &name)?, &statx(host, &name).expect("listed"), how)?;
         match file_type {
             FileType::Directory => {
                 let flags = OFlags::PATH | OFlags::CLOEXEC;
                 let sub = openat(host, name.as_str(), flags, Mode::empty()).expect("listed");
-                compare_dirs(&open_dir(dir, &name)?, sub.as_fd(), &format!("{path}/"), keeps_times)?;
+                compare_dirs(&open_dir(dir, &name)?, sub.as_fd(), &format!("{path}/"), how)?;
             }
             FileType::Symlink => {
                 let here =
@@ -255,25 +298,27 @@ fn compare_dirs(dir: &OpenDirectory, host: BorrowedFd<'_>, prefix: &str, keeps_t
                     return Err(format!("{path:?} leads to {:?}, and the host's to {there:?}", here.escape_ascii()));
                 }
             }
-            _ => {
+            _ if how.data => {
                 let (here, there) = (read_all(dir, &name)?, contents(host, &name).expect("listed"));
                 if here != there {
+                    let (at, lens) = (differ(&here, &there), (here.len(), there.len()));
+                    let (here, there) = (Bytes(here), Bytes(there));
                     return Err(format!(
-                        "{path:?} reads {:?}, the host's {:?}",
-                        here.escape_ascii(),
-                        there.escape_ascii()
+                        "{path:?} reads {here:?}, the host's {there:?}, differing at {at} of {lens:?}"
                     ));
                 }
             }
+            _ => {}
         }
-        same_stat(&path, &stat(dir, &name)?, &statx(host, &name).expect("listed"), keeps_times)?;
+        if how.data {
+            same_stat(&path, &stat(dir, &name)?, &statx(host, &name).expect("listed"), how)?;
+        }
     }
     Ok(())
 }
 
-/// Compares every attribute. Where the client keeps a file's times the host's change time is that of the write-back, and
-/// the reads of this comparison move the two access times apart.
-fn same_stat(path: &str, ours: &Stat, host: &Statx, keeps_times: bool) -> Result<(), String> {
+/// Compares every attribute.
+fn same_stat(path: &str, ours: &Stat, host: &Statx, how: Compared) -> Result<(), String> {
     let time = |time: StatxTimestamp| Timespec { secs: time.tv_sec, nanos: time.tv_nsec };
     let there = Stat {
         key: ours.key,
@@ -292,10 +337,9 @@ fn same_stat(path: &str, ours: &Stat, host: &Statx, keeps_times: bool) -> Result
     };
     // Reading a link on the host moves its access time, and that is what the comparison of trees does all the time.
     let atime = if ours.file_type == FileType::Symlink { ours.atime } else { there.atime };
-    let mut there = Stat { atime, ..there };
-    if keeps_times && ours.file_type == FileType::Regular {
-        there = Stat { atime: ours.atime, ctime: ours.ctime, ..there };
-    }
+    let ctime = if how.ctime { there.ctime } else { ours.ctime };
+    let mtime = if how.times { there.mtime } else { ours.mtime };
+    let there = Stat { atime: if how.times { atime } else { ours.atime }, mtime, ctime, ..there };
     if (ours.key.ino, *ours) != (host.stx_ino, there) {
         return Err(format!("attributes of {path:?} are {ours:?}, and on the host (ino {}) {there:?}", host.stx_ino));
     }
@@ -332,6 +376,7 @@ impl Ours {
                 Ok(Answer::Done)
             }
             Act::SetSize { file, size } => done(self.file(*file)?.set_size(call, *size)),
+            Act::Allocate { file, offset, len } => done(self.file(*file)?.allocate(call, *offset, *len)),
             Act::FileStat { file } => {
                 let stat = self.file(*file)?.stat(call)?;
                 Ok(Answer::Stat(seen(&stat)))
@@ -380,7 +425,13 @@ impl Ours {
                 Ok(Answer::Done)
             }
             Act::SyncAll => done(self.gofer.sync()),
-            Act::Put { .. } | Act::Chmod { .. } => unreachable!("done by outsiders"),
+            Act::Second(act) => match self.other.as_mut() {
+                Some(other) => other.try_act(call, act),
+                None => unreachable!("there are two guests"),
+            },
+            Act::Put { .. } | Act::Patch { .. } | Act::Cut { .. } | Act::Chmod { .. } => {
+                unreachable!("done by outsiders")
+            }
             Act::Compare | Act::Outside(_) => Ok(Answer::Done),
         }
     }
