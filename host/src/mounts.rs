@@ -8,7 +8,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use std::path::Path;
 use std::sync::Arc;
 use wasi_gofer::backend::directfs::FdBudget;
-use wasi_gofer::{DirectFs, Gofer, MemoryFs, MountOptions};
+use wasi_gofer::{DirectFs, Gofer, GoferBuilder, MemoryFs, MountOptions};
 
 /// A memory mount holds one object for this many bytes of its size, since objects take memory beside their contents.
 const BYTES_PER_OBJECT: u64 = 4096;
@@ -78,13 +78,16 @@ impl MountArgs {
         self.specs.is_empty()
     }
 
-    /// Opens every mount.
-    pub(crate) fn build(&self) -> Result<Gofer> {
+    /// Opens every mount. Their caches hold so many bytes of file data together, where that is said.
+    pub(crate) fn build(&self, page_cache_max: Option<usize>) -> Result<Gofer> {
         let budget = match self.budget(rlimit::raise_open_files())? {
             Some(fds) => FdBudget::new(fds),
             None => FdBudget::process(),
         };
         let mut builder = Gofer::builder();
+        if let Some(bytes) = page_cache_max {
+            limit_page_caches(&mut builder, bytes);
+        }
         for spec in &self.specs {
             let options = MountOptions { read_only: spec.read_only, fs: spec.fs.clone() };
             match &spec.source {
@@ -121,6 +124,9 @@ impl MountArgs {
         }
     }
 }
+
+/// Bounds what the page caches of all mounts hold together. There is no page cache yet that could be bounded.
+fn limit_page_caches(_builder: &mut GoferBuilder, _bytes: usize) {}
 
 /// The directory or file at `path`.
 fn open(spec: &MountSpec, path: &Path, budget: &Arc<FdBudget>) -> Result<DirectFs> {

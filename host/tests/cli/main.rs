@@ -7,6 +7,7 @@ mod look;
 mod modules;
 mod mounts;
 mod run;
+mod signals;
 mod stats;
 mod sub_options;
 
