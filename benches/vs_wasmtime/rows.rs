@@ -96,8 +96,8 @@ impl Op {
     /// How many rounds are enough, where a turn takes long.
     pub(crate) fn most_rounds(self) -> usize {
         match self {
-            Op::SeqWrite { .. } => 5,
-            Op::SeqReadCold { .. } => 11,
+            Op::SeqWrite { .. } => 9,
+            Op::SeqReadCold { .. } => 15,
             _ => usize::MAX,
         }
     }
