@@ -2,9 +2,9 @@
 
 use anyhow::{Context, Result};
 use std::time::{Duration, Instant};
-use wasmtime::{Caller, Engine, Extern, Linker, Module, Store};
+use wasmtime::{AsContextMut, Caller, Engine, Extern, Linker, Module, Store};
 use wasmtime_cli_flags::CommonOptions;
-use wasmtime_wasi::p1::wasi_snapshot_preview1 as stock;
+use wasmtime_wasi::p1::wasi_snapshot_preview1::{self as stock, WasiSnapshotPreview1};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 use wiggle::GuestMemory;
@@ -80,7 +80,10 @@ macro_rules! clocked {
                     let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
                         return Err(wasmtime::Error::msg("the guest has no memory"));
                     };
+                    // As the linker's own functions do before each call.
+                    let fuel = caller.as_context_mut().hostcall_fuel();
                     let (bytes, host) = memory.data_and_store_mut(&mut caller);
+                    host.wasi.set_hostcall_fuel(fuel);
                     let result = stock::$name(&mut host.wasi, &mut GuestMemory::Unshared(bytes) $(, $arg)*).await;
                     host.in_files += start.elapsed();
                     result
