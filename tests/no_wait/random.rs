@@ -101,6 +101,7 @@ impl World {
     }
 
     fn step(&mut self, act: &Act) -> Result<(), String> {
+        self.bring_out()?;
         let before = self.twin.tree();
         let (model, twin) = (self.model.act(act), self.twin.act(act));
         // Flushing everything waits whatever happens.
@@ -113,6 +114,7 @@ impl World {
         let ours = match first.clone() {
             Err(Error::WouldWait) => {
                 self.waits += 1;
+                self.bring_out()?;
                 compare(
                     ("the storage behind a call that would wait", "the twin before it"),
                     &self.beside.tree()?,
@@ -128,7 +130,13 @@ impl World {
         if !matches!(ours, Ok(Answer::Part(..))) && !agree(&ours, &twin) && !act.may_differ(&ours, &twin) {
             return Err(format!("answers {first:?}, then {ours:?}, and the kernel {twin:?} (the model {model:?})"));
         }
+        self.bring_out()?;
         compare(("the storage", "the twin"), &self.beside.tree()?, &self.twin.tree())
+    }
+
+    /// Lets the storage have what is ahead of it: what a call that would wait has changed shows then.
+    fn bring_out(&self) -> Result<(), String> {
+        self.ours.gofer.sync().map_err(|error| format!("sync: {error}"))
     }
 
     fn finish(&mut self) -> Result<(), String> {

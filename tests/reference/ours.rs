@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::io::{IoSlice, IoSliceMut};
 use wasi_gofer::abi::{Call, Errno, Error, FileType, SetTime, Stat, Timespec};
 use wasi_gofer::vfs::{Descriptor, OpenDirectory, OpenFile, OpenHow, SeekFrom};
-use wasi_gofer::{Gofer, GoferCtx};
+use wasi_gofer::{CachePolicy, Gofer, GoferCtx};
 
 type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -72,7 +72,7 @@ impl Ours {
         match self.dir(dir)?.open_at(call, path.as_bytes(), how)? {
             Descriptor::File(file) => {
                 if let Some(old) = self.files[into % FILES].replace(file) {
-                    old.close(call);
+                    old.close(call)?;
                 }
                 Ok(Answer::File)
             }
@@ -139,9 +139,15 @@ impl Ours {
         self.ctx.open_preopen(CALL, &self.ctx.preopens()[0]).expect("the preopen opens")
     }
 
-    /// Compares every attribute of every object with the host directory behind the mount.
+    /// Compares every attribute of every object with the host directory behind the mount, which gets what it does not
+    /// have yet first.
     pub(crate) fn compare_with_host(&self, host: BorrowedFd<'_>) -> Result<(), String> {
-        compare_dirs(&self.fresh_root(), host, "")
+        self.gofer.sync().map_err(|error| format!("sync: {error}"))?;
+        let keeps_times = self.gofer.stats().iter().any(|mount| match mount.cache {
+            CachePolicy::Exclusive | CachePolicy::Writethrough => true,
+            CachePolicy::Shared | CachePolicy::None => false,
+        });
+        compare_dirs(&self.fresh_root(), host, "", keeps_times)
     }
 }
 
@@ -182,7 +188,7 @@ fn read_all(dir: &OpenDirectory, name: &str) -> Result<Vec<u8>, String> {
         let read =
             file.read(CALL, &mut [IoSliceMut::new(&mut buf)]).map_err(|error| format!("read {name:?}: {error}"))?;
         if read == 0 {
-            file.close(CALL);
+            file.close(CALL).map_err(|error| format!("close {name:?}: {error}"))?;
             return Ok(all);
         }
         all.extend_from_slice(&buf[..read]);
@@ -223,9 +229,9 @@ fn collect(
     Ok(())
 }
 
-fn compare_dirs(dir: &OpenDirectory, host: BorrowedFd<'_>, prefix: &str) -> Result<(), String> {
+fn compare_dirs(dir: &OpenDirectory, host: BorrowedFd<'_>, prefix: &str, keeps_times: bool) -> Result<(), String> {
     let own = dir.stat(CALL).map_err(|error| format!("stat of {prefix:?}: {error}"))?;
-    same_stat(prefix, &own, &statx(host, "").expect("held"))?;
+    same_stat(prefix, &own, &statx(host, "").expect("held"), keeps_times)?;
     let there = list(host).expect("a directory that can be listed");
     let here = entries(CALL, dir).map_err(|errno| format!("list {prefix:?}: {errno}"))?;
     let here: Vec<_> = here.into_iter().map(|(name, file_type, _)| (name, file_type)).collect();
@@ -234,12 +240,12 @@ fn compare_dirs(dir: &OpenDirectory, host: BorrowedFd<'_>, prefix: &str) -> Resu
     }
     for (name, file_type) in there {
         let path = format!("{prefix}{name}");
-        same_stat(&path, &stat(dir, &name)?, &statx(host, &name).expect("listed"))?;
+        same_stat(&path, &stat(dir, &name)?, &statx(host, &name).expect("listed"), keeps_times)?;
         match file_type {
             FileType::Directory => {
                 let flags = OFlags::PATH | OFlags::CLOEXEC;
                 let sub = openat(host, name.as_str(), flags, Mode::empty()).expect("listed");
-                compare_dirs(&open_dir(dir, &name)?, sub.as_fd(), &format!("{path}/"))?;
+                compare_dirs(&open_dir(dir, &name)?, sub.as_fd(), &format!("{path}/"), keeps_times)?;
             }
             FileType::Symlink => {
                 let here =
@@ -260,13 +266,14 @@ fn compare_dirs(dir: &OpenDirectory, host: BorrowedFd<'_>, prefix: &str) -> Resu
                 }
             }
         }
-        same_stat(&path, &stat(dir, &name)?, &statx(host, &name).expect("listed"))?;
+        same_stat(&path, &stat(dir, &name)?, &statx(host, &name).expect("listed"), keeps_times)?;
     }
     Ok(())
 }
 
-/// Compares every attribute.
-fn same_stat(path: &str, ours: &Stat, host: &Statx) -> Result<(), String> {
+/// Compares every attribute. Where the client keeps a file's times the host's change time is that of the write-back, and
+/// the reads of this comparison move the two access times apart.
+fn same_stat(path: &str, ours: &Stat, host: &Statx, keeps_times: bool) -> Result<(), String> {
     let time = |time: StatxTimestamp| Timespec { secs: time.tv_sec, nanos: time.tv_nsec };
     let there = Stat {
         key: ours.key,
@@ -285,7 +292,10 @@ fn same_stat(path: &str, ours: &Stat, host: &Statx) -> Result<(), String> {
     };
     // Reading a link on the host moves its access time, and that is what the comparison of trees does all the time.
     let atime = if ours.file_type == FileType::Symlink { ours.atime } else { there.atime };
-    let there = Stat { atime, ..there };
+    let mut there = Stat { atime, ..there };
+    if keeps_times && ours.file_type == FileType::Regular {
+        there = Stat { atime: ours.atime, ctime: ours.ctime, ..there };
+    }
     if (ours.key.ino, *ours) != (host.stx_ino, there) {
         return Err(format!("attributes of {path:?} are {ours:?}, and on the host (ino {}) {there:?}", host.stx_ino));
     }
@@ -300,7 +310,7 @@ impl Ours {
             Act::Close { file, dropped } => {
                 match self.files[*file].take() {
                     Some(file) if *dropped => drop(file),
-                    Some(file) => file.close(call),
+                    Some(file) => file.close(call)?,
                     None => {}
                 }
                 Ok(Answer::Done)

@@ -1,7 +1,7 @@
 //! Attributes.
 
 use super::walk::{Stop, Walked};
-use crate::abi::{Call, Errno, Name, Result, Stat};
+use crate::abi::{Call, Errno, FileType, Name, Result, Stat};
 use crate::gofer::dentry::Reached;
 use crate::gofer::fs::{DentryRef, GoferFs};
 use crate::gofer::inode::Inode;
@@ -41,8 +41,9 @@ impl GoferFs {
         let walked = self.walk(call, start, names, follow_last)?;
         match walked.stop {
             Stop::End => match walked.fresh {
-                Some(stat) => Ok(StatAt::Stat(stat)),
-                None => self.stat(call, &walked.reached).map(StatAt::Stat),
+                // An object that is known already may be ahead of what the backend tells.
+                Some(stat) if !self.coherence.caches_data() => Ok(StatAt::Stat(stat)),
+                _ => self.stat(call, &walked.reached).map(StatAt::Stat),
             },
             Stop::Missing => Err(Errno::Noent.into()),
             Stop::NotDirectory => Err(Errno::Notdir.into()),
@@ -57,7 +58,7 @@ impl GoferFs {
         let walk = tree.walk(start.id().index, names, follow_last, |_, _, _| {});
         let answer = match walk.reached {
             Reached::End => {
-                let (stat, fresh) = tree.inode(walk.at)?.attr();
+                let (stat, fresh) = tree.inode(walk.at)?.attr_to_show();
                 if !fresh {
                     return None;
                 }
@@ -78,14 +79,15 @@ impl GoferFs {
     /// Attributes of a dentry.
     pub fn stat(&self, call: &Call, of: &DentryRef) -> Result<Stat> {
         let inode = of.inode();
-        let (known, fresh) = inode.attr();
+        let (known, fresh) = inode.attr_to_show();
         if inode.node().is_none() || (fresh && self.coherence.trusts_attributes()) {
             return Ok(known);
         }
         let version = inode.attr_version();
         let stat = self.on_object(call, of.id(), inode, |object| self.ask(Op::Stat).stat(call, object))?;
         self.learn(call, inode, &stat, version);
-        Ok(stat)
+        // What is known better here has been put over the answer.
+        Ok(if self.coherence.caches_data() && inode.file_type() == FileType::Regular { inode.attr().0 } else { stat })
     }
 
     /// Stores attributes that the backend told; handles opened under another mode or owner go.
