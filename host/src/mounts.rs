@@ -8,7 +8,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use std::path::Path;
 use std::sync::Arc;
 use wasi_gofer::backend::directfs::FdBudget;
-use wasi_gofer::{DirectFs, Gofer, GoferBuilder, MemoryFs, MountOptions};
+use wasi_gofer::{DirectFs, Gofer, MemoryFs, MountOptions};
 
 /// A memory mount holds one object for this many bytes of its size, since objects take memory beside their contents.
 const BYTES_PER_OBJECT: u64 = 4096;
@@ -86,7 +86,7 @@ impl MountArgs {
         };
         let mut builder = Gofer::builder();
         if let Some(bytes) = page_cache_max {
-            limit_page_caches(&mut builder, bytes);
+            builder.page_cache_max(bytes);
         }
         for spec in &self.specs {
             let options = MountOptions { read_only: spec.read_only, fs: spec.fs.clone() };
@@ -124,9 +124,6 @@ impl MountArgs {
         }
     }
 }
-
-/// Bounds what the page caches of all mounts hold together. There is no page cache yet that could be bounded.
-fn limit_page_caches(_builder: &mut GoferBuilder, _bytes: usize) {}
 
 /// The directory or file at `path`.
 fn open(spec: &MountSpec, path: &Path, budget: &Arc<FdBudget>) -> Result<DirectFs> {

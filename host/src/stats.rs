@@ -63,6 +63,14 @@ fn mount(before: &MountStats, mount: &MountStats) -> Value {
         "evictions": held.evictions,
         "dentries": held.dentries,
         "backend_calls": calls,
-        "bytes": { "read": stats.bytes_read, "written": stats.bytes_written, "cache": held.cache_bytes },
+        "pages": { "hits": stats.page_hits, "misses": stats.page_misses },
+        "bytes": {
+            "read": stats.bytes_read,
+            "written": stats.bytes_written,
+            "written_back": stats.bytes_written_back,
+            "not_written_back": stats.dirty_bytes,
+            "pages": held.page_bytes,
+            "cache": held.cache_bytes,
+        },
     })
 }

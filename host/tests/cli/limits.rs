@@ -196,25 +196,3 @@ fn open_file_limit_is_raised_to_the_hard_one() {
     run("ulimit -Sn 100; ulimit -Hn 200", "150").is(0, "");
     run("ulimit -Sn 100; ulimit -Hn 200", "201").refuses(&["--fds says 201", "200"]);
 }
-
-#[test]
-fn writes_that_the_source_refuses_are_told_to_the_guest_or_by_file_at_the_end() {
-    let place = Place::new();
-    // Files of this process end at 1 KiB. The signal that comes with that is ignored, as a daemon's is.
-    let put = "(call $put (local.get $fd) (i32.const 65536) (i32.const 65536))";
-    place.file("app.wat", guests::write_file_then("a.txt", &put.repeat(2)));
-    const FBIG: i32 = 22;
-    for cache in ["exclusive", "writethrough", "shared", "none"] {
-        let _ = std::fs::remove_dir_all(place.path("data"));
-        place.dir("data");
-        let line = format!(
-            "ulimit -f 2; trap '' XFSZ; exec \"$0\" -C cache=n -O memory-init-cow=n --mount=src=data,dst=/d,cache={cache} app.wat"
-        );
-        let mut command = assert_cmd::Command::new("sh");
-        command.current_dir(place.0.path()).args(["-c", &line, env!("CARGO_BIN_EXE_wasi-gofer")]);
-        let done = Done::from(command.output().expect("started"));
-        // A policy that holds changes back can tell of it only at the end.
-        let at_the_end = done.code == Some(125) && done.stderr.contains("`a.txt`") && done.stderr.contains("EFBIG");
-        assert!(done.code == Some(FBIG) || (at_the_end && cache == "exclusive"), "{cache}: {done:?}");
-    }
-}
