@@ -137,6 +137,8 @@ impl GoferFs {
     pub(super) fn close(&self, call: &Call, end: Ended) -> Result<()> {
         let Ended { inode, handles, cell, seen_failures } = end;
         let last = inode.closed();
+        // The one that is closed last need not be the one that wrote.
+        let cell = if last { cell.or_else(|| inode.cell()) } else { cell };
         let brought_out = match &cell {
             Some(cell) if last => self.bring_out_at_close(call, &inode, cell),
             _ => Ok(()),

@@ -13,7 +13,7 @@ use super::page::{PageBudget, PageCeiling, Recency};
 use super::stats::{FsStats, Op, Stats};
 use crate::abi::{Call, Errno, FileType, Result, StatFs};
 use crate::backend::{ErasedBackend, ErasedHandle, ErasedNode, SharedBackend};
-use crate::sync::{Background, Rank, RankedMutex, Sharded};
+use crate::sync::{Background, Rank, RankedMutex, Sharded, pause};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -352,7 +352,16 @@ impl GoferFs {
         });
         missing.map_or(Ok(()), Err)?;
         drop(tree);
-        self.check_data()
+        // Write-back goes on meanwhile, and counts what it changes as it goes.
+        let mut checked = self.check_data();
+        for attempt in 0..64 {
+            if checked.is_ok() {
+                break;
+            }
+            pause(attempt, true);
+            checked = self.check_data();
+        }
+        checked
     }
 
     /// Checks every file's pages, and that their costs add up to what is counted.

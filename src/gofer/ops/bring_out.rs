@@ -73,7 +73,7 @@ impl GoferFs {
     /// failure is counted in the inode, and what it concerns stays dirty.
     pub(super) fn bring_out(&self, call: &Call, inode: &Arc<Inode>, cell: &Arc<DataCell>, times: bool) -> Result<()> {
         let _io = wait::lock(call, &cell.io)?;
-        let brought_out = self.bring_out_data(call, cell);
+        let brought_out = self.bring_out_data(call, inode, cell);
         let brought_out = match brought_out {
             Ok(()) if times => self.bring_out_times(call, inode, cell),
             other => other,
@@ -94,7 +94,7 @@ impl GoferFs {
         }
     }
 
-    fn bring_out_data(&self, call: &Call, cell: &Arc<DataCell>) -> Result<()> {
+    fn bring_out_data(&self, call: &Call, inode: &Inode, cell: &Arc<DataCell>) -> Result<()> {
         let pages = BATCH_BYTES / self.options.page_bytes;
         // Pages that are rewritten while they are under way are held twice.
         let pages = pages.min(self.pages.pages_max() / 32).max(1);
@@ -109,6 +109,8 @@ impl GoferFs {
                 }
             };
             from = batch.next_page();
+            // Each write moves the backend's time, also one whose own time went there before its data.
+            inode.times_still_ahead(Inode::MTIME);
             let written = self.write_batch(call, &writer, &batch);
             drop(writer);
             written?;
@@ -142,16 +144,10 @@ impl GoferFs {
     /// file's.
     fn bring_out_times(&self, call: &Call, inode: &Arc<Inode>, cell: &Arc<DataCell>) -> Result<()> {
         let (flags, stat, keeper) = {
-            let data = cell.write();
-            let flags = inode.times_ahead();
-            let keeper = data.keeper.clone().or_else(|| data.writer.clone());
-            inode.take_times_ahead(flags);
-            (flags, inode.attr().0, keeper)
+            let data = cell.read();
+            (inode.times_ahead(), inode.attr().0, data.keeper.clone().or_else(|| data.writer.clone()))
         };
-        let Some(handle) = keeper.filter(|_| flags != 0) else {
-            inode.times_still_ahead(flags);
-            return Ok(());
-        };
+        let Some(handle) = keeper.filter(|_| flags != 0) else { return Ok(()) };
         let set = SetStat {
             atime: (flags & Inode::ATIME != 0).then_some(SetTime::At(stat.atime)),
             mtime: (flags & Inode::MTIME != 0).then_some(SetTime::At(stat.mtime)),
@@ -160,16 +156,23 @@ impl GoferFs {
         self.stats.op(Op::HandleSetStat);
         let answer =
             handle.set_stat(call, &set).and_then(|report| report.errno.map_or(Ok(()), |errno| Err(errno.into())));
-        match answer {
-            Ok(()) => inode.attr_confirmed(),
-            Err(Error::Errno(Errno::Perm | Errno::Acces | Errno::Rofs | Errno::Opnotsupp | Errno::Inval)) => {
-                inode.attr_changed();
-            }
-            Err(error) => {
-                inode.times_still_ahead(flags);
-                return Err(error);
-            }
+        let refused = match answer {
+            Ok(()) => false,
+            Err(Error::Errno(Errno::Perm | Errno::Acces | Errno::Rofs | Errno::Opnotsupp | Errno::Inval)) => true,
+            Err(error) => return Err(error),
+        };
+        // Under the data's lock no change notes times of its own, and nobody stores what the backend told.
+        let data = cell.write();
+        let (now, _) = inode.attr();
+        let arrived = if now.atime == stat.atime { Inode::ATIME } else { 0 }
+            | if now.mtime == stat.mtime { Inode::MTIME } else { 0 };
+        inode.take_times_ahead(flags & arrived);
+        if refused {
+            inode.attr_changed();
+        } else {
+            inode.attr_confirmed();
         }
+        drop(data);
         Ok(())
     }
 
@@ -200,10 +203,14 @@ impl GoferFs {
             self.discard(call, inode, cell);
             return Ok(());
         }
-        let pending = cell.read().is_dirty() || inode.times_ahead() & Inode::MTIME != 0;
-        // An access time alone can wait for its turn, if the handle is kept for as long.
-        let lone = inode.times_ahead() != 0 && !self.coherence.keeps_idle_handles();
-        if pending || lone { self.bring_out(call, inode, cell, true) } else { Ok(()) }
+        let (listed, dirty) = {
+            let data = cell.read();
+            (data.listed, data.is_dirty())
+        };
+        // An access time alone can wait for its turn, if the handle is kept for as long. A file that is listed with
+        // nothing ahead is being brought out by somebody, who is waited for.
+        let can_wait = !dirty && inode.times_ahead() == Inode::ATIME && self.coherence.keeps_idle_handles();
+        if listed && !can_wait { self.bring_out(call, inode, cell, true) } else { Ok(()) }
     }
 
     /// What a rename over another file does first with the one that is moved.

@@ -109,17 +109,15 @@ impl File {
     /// Attributes.
     #[inline]
     pub fn stat(&self, call: &Call) -> Result<Stat> {
-        let trusts = self.fs.coherence.trusts_attributes();
         let (known, fresh) = self.inode.attr_to_show();
-        if fresh && trusts {
+        if fresh && self.fs.coherence.trusts_attributes() {
             return Ok(known);
         }
-        let version = self.inode.attr_version();
-        self.fs.stats.op(Op::HandleStat);
-        let stat = self.any()?.stat(call)?;
-        self.inode.store_attr(&stat, version);
-        // What is known better here has been put over the answer.
-        Ok(if self.cached { self.inode.attr().0 } else { stat })
+        let handle = self.any()?;
+        self.fs.asked(&self.inode, self.cached, || {
+            self.fs.stats.op(Op::HandleStat);
+            handle.stat(call)
+        })
     }
 
     /// Sets the length: `EBADF` without the right to write.

@@ -17,6 +17,9 @@ pub enum StatAt {
     Walked(Walked),
 }
 
+/// How often attributes are asked for that are overtaken by changes.
+const ASKED_TRIES: usize = 4;
+
 impl GoferFs {
     /// Attributes of what `names` lead to from `start`. `ENOENT` and `ENOTDIR` are final; links and mounts are handed
     /// back. A hit takes no reference and writes nothing that other threads read.
@@ -83,11 +86,35 @@ impl GoferFs {
         if inode.node().is_none() || (fresh && self.coherence.trusts_attributes()) {
             return Ok(known);
         }
-        let version = inode.attr_version();
-        let stat = self.on_object(call, of.id(), inode, |object| self.ask(Op::Stat).stat(call, object))?;
-        self.learn(call, inode, &stat, version);
-        // What is known better here has been put over the answer.
-        Ok(if self.coherence.caches_data() && inode.file_type() == FileType::Regular { inode.attr().0 } else { stat })
+        let own = self.coherence.caches_data() && inode.file_type() == FileType::Regular;
+        let changed = |before: &Stat, stat: &Stat| (before.mode, before.uid, before.gid) != (stat.mode, stat.uid, stat.gid);
+        let stat = self.asked(inode, own, || {
+            self.on_object(call, of.id(), inode, |object| self.ask(Op::Stat).stat(call, object))
+        })?;
+        if !self.coherence.trusts_attributes() && changed(&known, &stat) {
+            let handles = inode.take_handles();
+            self.release_handles(call, handles);
+        }
+        Ok(stat)
+    }
+
+    /// Asks the backend for attributes and keeps them; what is known better here (`own`) is put over the answer. One that
+    /// was overtaken by write-back, which moves times and sets them again, is asked for anew.
+    pub(super) fn asked(&self, inode: &Inode, own: bool, ask: impl Fn() -> Result<Stat>) -> Result<Stat> {
+        let mut tries = 0;
+        loop {
+            let version = inode.attr_version();
+            let stat = ask()?;
+            inode.store_attr(&stat, version);
+            if !own {
+                return Ok(stat);
+            }
+            let (shown, fresh) = inode.attr();
+            tries += 1;
+            if fresh || tries == ASKED_TRIES {
+                return Ok(shown);
+            }
+        }
     }
 
     /// Stores attributes that the backend told; handles opened under another mode or owner go.
