@@ -75,7 +75,7 @@ impl World {
         };
         let guest = self.rng.index(self.guests.len());
         let since = self.struck;
-        let told = self.faults.struck();
+        let told = self.files[of].clean;
         let opened = open(CALL, &self.guests[guest].1, &self.files[of].name, how);
         self.note(|| {
             let how = (how.read, how.write, how.append, how.truncate, how.dsync);
@@ -280,8 +280,10 @@ impl World {
         self.note(|| format!("sync {}", slot.of));
         let struck = self.faults.struck();
         match slot.file.sync(CALL, self.rng.one_in(2)) {
-            Ok(()) if self.rng.one_in(2) => self.compare_behind(slot.of),
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.files[slot.of].clean = struck;
+                if self.rng.one_in(2) { self.compare_behind(slot.of) } else { Ok(()) }
+            }
             Err(error) => {
                 let told = std::mem::replace(&mut slot.told, struck);
                 self.explain("sync", error, told)
@@ -291,10 +293,12 @@ impl World {
 
     fn sync_all(&mut self) -> Result<(), String> {
         self.note(|| "sync all".to_owned());
+        let struck = self.faults.struck();
         if let Err(error) = self.gofer.sync() {
             // It tells of anything since ever: nobody need have asked before.
             return self.explain("sync of all", error, 0);
         }
+        self.files.iter_mut().for_each(|file| file.clean = struck);
         (0..self.files.len()).try_for_each(|of| self.compare_behind(of))
     }
 
