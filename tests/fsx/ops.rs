@@ -75,8 +75,7 @@ impl World {
         };
         let guest = self.rng.index(self.guests.len());
         let since = self.struck;
-        // A write-back that has just failed may be counted behind this open, and is told to it then, as under Linux.
-        let told = self.faults.struck().saturating_sub(1);
+        let told = self.files[of].clean;
         let opened = open(CALL, &self.guests[guest].1, &self.files[of].name, how);
         self.note(|| {
             let how = (how.read, how.write, how.append, how.truncate, how.dsync);
@@ -283,8 +282,10 @@ impl World {
         // Times are no data: after a sync of data alone they may still be on their way.
         let data_only = self.rng.one_in(2);
         match slot.file.sync(CALL, data_only) {
-            Ok(()) if !data_only && self.rng.one_in(2) => self.compare_behind(slot.of),
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.files[slot.of].clean = struck;
+                if !data_only && self.rng.one_in(2) { self.compare_behind(slot.of) } else { Ok(()) }
+            }
             Err(error) => {
                 let told = std::mem::replace(&mut slot.told, struck);
                 self.explain("sync", error, told)
@@ -294,10 +295,12 @@ impl World {
 
     fn sync_all(&mut self) -> Result<(), String> {
         self.note(|| "sync all".to_owned());
+        let struck = self.faults.struck();
         if let Err(error) = self.gofer.sync() {
             // It tells of anything since ever: nobody need have asked before.
             return self.explain("sync of all", error, 0);
         }
+        self.files.iter_mut().for_each(|file| file.clean = struck);
         (0..self.files.len()).try_for_each(|of| self.compare_behind(of))
     }
 

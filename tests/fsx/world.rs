@@ -27,7 +27,7 @@ pub(crate) struct Slot {
     pub(crate) of: usize,
     pub(crate) how: OpenHow,
     pub(crate) position: usize,
-    /// How many faults had struck when it last told of one, or was opened: what it tells of came later.
+    /// How many faults had struck when it last told of one: what it tells of came later.
     pub(crate) told: u64,
 }
 
@@ -36,6 +36,9 @@ pub(crate) struct Slot {
 pub(crate) struct Known {
     pub(crate) name: String,
     pub(crate) shadow: Shadow,
+    /// How many faults had struck when it was last known to be written: a file that is opened later may be told of those
+    /// that came since, if nobody else was.
+    pub(crate) clean: u64,
 }
 
 /// What a run counts.
@@ -86,7 +89,7 @@ impl World {
             gofer,
             guests,
             slots: (0..SLOTS).map(|_| None).collect(),
-            files: files.into_iter().map(|name| Known { name, shadow: Shadow::default() }).collect(),
+            files: files.into_iter().map(|name| Known { name, ..Known::default() }).collect(),
             faults: Faults::new(mounted.plan.clone()),
             counts: Counts::default(),
             struck: 0,

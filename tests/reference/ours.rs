@@ -63,7 +63,7 @@ impl Ours {
     }
 
     /// Whether the cache has times, and maybe data, that the storage has not.
-    fn lags(&self) -> bool {
+    pub(crate) fn lags(&self) -> bool {
         match self.gofer.stats()[0].cache {
             CachePolicy::Exclusive | CachePolicy::Writethrough => true,
             CachePolicy::Shared | CachePolicy::None => false,

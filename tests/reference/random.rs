@@ -171,26 +171,34 @@ fn explore_data(source: Source, policy: CachePolicy) {
 }
 
 macro_rules! policies {
-    ($($name:ident, $data:ident: $source:ident $policy:ident,)*) => {$(
+    ($explore:ident: $($name:ident: $source:ident $policy:ident,)*) => {$(
         #[test]
         fn $name() {
-            explore_policy(Source::$source, CachePolicy::$policy);
-        }
-
-        #[test]
-        fn $data() {
-            explore_data(Source::$source, CachePolicy::$policy);
+            $explore(Source::$source, CachePolicy::$policy);
         }
     )*};
 }
 
 policies! {
-    direct_exclusive_is_the_kernel, data_in_direct_exclusive_is_the_kernels: Direct Exclusive,
-    direct_writethrough_is_the_kernel, data_in_direct_writethrough_is_the_kernels: Direct Writethrough,
-    direct_shared_with_outsiders_is_the_kernel, data_in_direct_shared_with_outsiders_is_the_kernels: Direct Shared,
-    direct_none_with_outsiders_is_the_kernel, data_in_direct_none_with_outsiders_is_the_kernels: Direct None,
-    memory_exclusive_is_the_kernel, data_in_memory_exclusive_is_the_kernels: Memory Exclusive,
-    memory_writethrough_is_the_kernel, data_in_memory_writethrough_is_the_kernels: Memory Writethrough,
-    memory_shared_is_the_kernel, data_in_memory_shared_is_the_kernels: Memory Shared,
-    memory_none_is_the_kernel, data_in_memory_none_is_the_kernels: Memory None,
+    explore_policy:
+    direct_exclusive_is_the_kernel: Direct Exclusive,
+    direct_writethrough_is_the_kernel: Direct Writethrough,
+    direct_shared_with_outsiders_is_the_kernel: Direct Shared,
+    direct_none_with_outsiders_is_the_kernel: Direct None,
+    memory_exclusive_is_the_kernel: Memory Exclusive,
+    memory_writethrough_is_the_kernel: Memory Writethrough,
+    memory_shared_is_the_kernel: Memory Shared,
+    memory_none_is_the_kernel: Memory None,
+}
+
+policies! {
+    explore_data:
+    data_in_direct_exclusive_is_the_kernels: Direct Exclusive,
+    data_in_direct_writethrough_is_the_kernels: Direct Writethrough,
+    data_in_direct_shared_with_outsiders_is_the_kernels: Direct Shared,
+    data_in_direct_none_with_outsiders_is_the_kernels: Direct None,
+    data_in_memory_exclusive_is_the_kernels: Memory Exclusive,
+    data_in_memory_writethrough_is_the_kernels: Memory Writethrough,
+    data_in_memory_shared_is_the_kernels: Memory Shared,
+    data_in_memory_none_is_the_kernels: Memory None,
 }
