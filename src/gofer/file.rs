@@ -4,9 +4,10 @@ use super::ended::Ended;
 use super::fs::{DentryRef, GoferFs};
 use super::handle::HandleSet;
 use super::inode::Inode;
-use super::page::{DataCell, ReadAhead};
+use super::page::{DataCell, ReadAhead, Stream};
 use crate::abi::{Call, Error, FileType, OpenFlags, Result};
 use crate::backend::ErasedHandle;
+use parking_lot::Mutex;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -27,6 +28,8 @@ pub struct File {
     /// The inode's cached data, found at the first use.
     pub(super) data: OnceLock<Arc<DataCell>>,
     pub(super) ahead: ReadAhead,
+    /// What a reader that goes through a large file has fetched ahead.
+    pub(super) stream: Mutex<Option<Box<Stream>>>,
     /// Failures of write-back that were there when it was opened, or that it was told of.
     seen_failures: AtomicU32,
     closed: bool,
@@ -73,6 +76,7 @@ impl File {
             fetch,
             data: OnceLock::new(),
             ahead: ReadAhead::default(),
+            stream: Mutex::new(None),
             closed: false,
         }
     }

@@ -47,6 +47,8 @@ impl Inode {
     pub(crate) const ATIME: u8 = 1 << 1;
     /// Data was cached at some time.
     const HAD_DATA: u8 = 1 << 2;
+    /// Somebody has read it from the start to the middle, past the pages.
+    const STREAMED: u8 = 1 << 4;
     /// No guest has seen the times since the last change.
     const UNSEEN: u8 = 1 << 3;
 
@@ -218,6 +220,16 @@ impl Inode {
     /// Notes that the backend has what was noted here.
     pub(crate) fn attr_confirmed(&self) {
         self.attr.confirm();
+    }
+
+    /// Whether somebody has read it in order before: then it is worth its pages.
+    pub(crate) fn was_streamed(&self) -> bool {
+        self.flags.load(Ordering::Relaxed) & Self::STREAMED != 0
+    }
+
+    /// Notes that somebody did.
+    pub(crate) fn note_streamed(&self) {
+        self.note_ahead(Self::STREAMED);
     }
 
     /// Counts a write-back that failed.

@@ -6,7 +6,7 @@ use crate::gofer::clock::now;
 use crate::gofer::file::File;
 use crate::gofer::fs::GoferFs;
 use crate::gofer::options::AtimePolicy;
-use crate::gofer::page::{DataCell, FileData, Rooms};
+use crate::gofer::page::{DataCell, FileData, Rooms, STREAM_BYTES, Stream};
 use crate::gofer::stats::Op;
 use crate::gofer::wait;
 use std::io::IoSliceMut;
@@ -21,6 +21,9 @@ const TRIES: usize = 4;
 
 /// Most pages that one miss fetches.
 const PAGES_MAX: usize = 256;
+
+/// From so many bytes on a file that is read in order for the first time is read past the pages.
+const STREAM_MIN: u64 = 4 << 20;
 
 /// Seconds after which an access time is moved whatever happened since (mount(8), relatime).
 const DAY_SECS: i64 = 24 * 60 * 60;
@@ -88,7 +91,11 @@ impl File {
             }
             let miss = Missing { offset: at, len, ..rest };
             let past = len >= LARGE && !force;
-            let answer = if past { Ok(None) } else { self.fill(call, cell, handle, rooms, &miss) };
+            let answer = match past {
+                true => Ok(None),
+                false if self.streams(cell, &miss) => self.read_stream(call, cell, handle, rooms, &miss),
+                false => self.fill(call, cell, handle, rooms, &miss),
+            };
             let answer = match answer {
                 Ok(None) => self.read_past(call, cell, handle, rooms, &miss),
                 other => other,
@@ -158,6 +165,60 @@ impl File {
         Ok(None)
     }
 
+    /// Whether a miss is of somebody who reads a large file in order for the first time.
+    fn streams(&self, cell: &DataCell, miss: &Missing) -> bool {
+        if !miss.sequential || self.fs.options.force_page_cache || self.inode.was_streamed() {
+            return false;
+        }
+        let size = cell.read().size();
+        if size < STREAM_MIN {
+            return false;
+        }
+        if miss.offset > size / 2 && miss.offset - size / 2 < STREAM_BYTES as u64 {
+            // Whoever comes next reads it again.
+            self.inode.note_streamed();
+        }
+        true
+    }
+
+    /// Reads from what was fetched ahead, and fetches more when that is used up; `None` when there is no room, or the
+    /// answer was overtaken.
+    fn read_stream(
+        &self,
+        call: &Call,
+        cell: &Arc<DataCell>,
+        handle: &ErasedHandle,
+        rooms: &mut Rooms<'_, '_>,
+        miss: &Missing,
+    ) -> Result<Option<u64>> {
+        let Some(mut slot) = self.stream.try_lock() else { return Ok(None) };
+        if slot.is_none() {
+            *slot = Stream::new(&self.fs.pages).map(Box::new);
+        }
+        let Some(stream) = slot.as_mut() else { return Ok(None) };
+        for _ in 0..2 {
+            let (generation, size) = {
+                let data = cell.read();
+                let held = stream.at(miss.offset, data.generation());
+                if !held.is_empty() {
+                    let len = (held.len() as u64).min(miss.len);
+                    data.compose_over(rooms, held, miss.offset, len);
+                    return Ok(Some(len));
+                }
+                (data.generation(), data.size())
+            };
+            let ahead = self.ahead.window(true).max(miss.len).min(size.saturating_sub(miss.offset));
+            let room = stream.room(room_len(ahead));
+            self.fs.stats.op(Op::HandleRead);
+            let got = handle.read_at(call, &mut [IoSliceMut::new(room)], miss.offset)?;
+            stream.filled(miss.offset, got.min(room_len(ahead)), generation);
+            if got == 0 {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
     /// Reads past the cache, and puts over it what is dirty; `None` when the answer was overtaken.
     fn read_past(
         &self,
@@ -204,6 +265,10 @@ impl File {
             self.fs.list_dirty(&self.inode, cell, &mut data);
         }
     }
+}
+
+fn room_len(len: u64) -> usize {
+    usize::try_from(len).unwrap_or(STREAM_BYTES).min(STREAM_BYTES)
 }
 
 /// Fills `pages` from `offset` on, until `want` bytes are there or the backend's file ends; how many bytes it had.

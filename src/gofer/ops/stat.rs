@@ -87,7 +87,8 @@ impl GoferFs {
             return Ok(known);
         }
         let own = self.coherence.caches_data() && inode.file_type() == FileType::Regular;
-        let changed = |before: &Stat, stat: &Stat| (before.mode, before.uid, before.gid) != (stat.mode, stat.uid, stat.gid);
+        let changed =
+            |before: &Stat, stat: &Stat| (before.mode, before.uid, before.gid) != (stat.mode, stat.uid, stat.gid);
         let stat = self.asked(inode, own, || {
             self.on_object(call, of.id(), inode, |object| self.ask(Op::Stat).stat(call, object))
         })?;

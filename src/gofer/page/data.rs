@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// Most pages of one batch: one system call takes no more buffers.
 const BATCH_PAGES_MAX: usize = 1_024;
 
+/// What a file takes for being cached: this record under its locks, and the smallest table of pages.
+const RECORD_BYTES: usize = 1_024;
+
 /// A page's memory.
 fn zeroed(len: usize) -> Box<[u8]> {
     vec![0; len].into_boxed_slice()
@@ -73,6 +76,7 @@ impl std::fmt::Debug for FileData {
 
 impl FileData {
     pub(super) fn new(size: u64, page_bytes: u32, budget: Arc<PageBudget>) -> FileData {
+        budget.take(RECORD_BYTES);
         FileData {
             size,
             page_bytes,
@@ -226,6 +230,18 @@ impl FileData {
             if !known.is_empty() {
                 rooms.patch(self.start(*index) + u64::from(known.start) - offset, known.of(&page.bytes));
             }
+        }
+    }
+
+    /// Fills `rooms` with `len` bytes of `held`, which the backend has at `offset`, and what is dirty over them.
+    pub(crate) fn compose_over(&self, rooms: &mut Rooms<'_, '_>, held: &[u8], offset: u64, len: u64) {
+        let len_here = usize::try_from(len).unwrap_or(held.len()).min(held.len());
+        if !self.dirty.is_empty() {
+            rooms.patch(0, held.get(..len_here).unwrap_or_default());
+            self.compose(rooms, offset, len);
+            rooms.skip(len_here);
+        } else {
+            rooms.put(held.get(..len_here).unwrap_or_default());
         }
     }
 
@@ -463,8 +479,8 @@ impl FileData {
             return Verdict::Hot;
         }
         self.pages.remove(&index);
-        if self.pages.len() < self.pages.capacity() / 8 {
-            self.pages.shrink_to(self.pages.len() * 2);
+        if self.pages.len() < self.pages.capacity() / 3 {
+            self.pages.shrink_to_fit();
         }
         self.budget.give_pages(1);
         Verdict::Evicted
@@ -517,5 +533,6 @@ impl FileData {
 impl Drop for FileData {
     fn drop(&mut self) {
         self.discard();
+        self.budget.give(RECORD_BYTES);
     }
 }

@@ -7,7 +7,7 @@
 //! - `page`, `data`: the pages of one file, under one lock ([`DataCell`]), and what is known of its length.
 //! - `batch`: what is on its way to the backend.
 //! - `budget`, `recency`: how much memory pages take, and whose is taken for others.
-//! - `ahead`: how far to read ahead.
+//! - `ahead`: how far to read ahead; `stream`: where to, for a reader that goes once through a large file.
 
 mod ahead;
 mod batch;
@@ -18,6 +18,7 @@ mod page;
 mod recency;
 mod rooms;
 mod span;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -29,3 +30,4 @@ pub(crate) use cell::DataCell;
 pub(crate) use data::{FileData, Lack};
 pub(crate) use recency::Recency;
 pub(crate) use rooms::{Pieces, Rooms};
+pub(crate) use stream::{STREAM_BYTES, Stream};

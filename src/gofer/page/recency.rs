@@ -11,8 +11,8 @@ use std::sync::Arc;
 /// Pages that one eviction looks at; a longer row of hot ones is looked at by later ones.
 const LOOKS_MAX: usize = 1_024;
 
-/// Entries of pages that are gone which are let stand before all are looked through.
-const STALE_MIN: usize = 1_024;
+/// Entries of pages that are gone which are let stand before all are looked through, beside a quarter of the others.
+const STALE_MIN: usize = 64;
 
 /// A page that could be evicted.
 #[derive(Debug)]
@@ -90,7 +90,8 @@ impl Recency {
                 queues.short.push_back(resident);
             }
         }
-        if queues.len() > 2 * self.budget.pages() + STALE_MIN {
+        let pages = self.budget.pages();
+        if queues.len() > pages + pages / 4 + STALE_MIN {
             stale = Self::take_stale(&mut queues);
         }
         drop(queues);
@@ -137,7 +138,7 @@ impl Recency {
                 Some(Verdict::Evicted) => {
                     evicted += 1;
                     if short {
-                        queues.remember(&resident, self.budget.pages_max());
+                        queues.remember(&resident, self.budget.pages_max() / 2);
                     }
                     drop(queues);
                     drop(resident);

@@ -1,5 +1,6 @@
 //! The pages of one file against a plain array of bytes, over a backend that is one too.
 
+use super::budget::PAGE_OVERHEAD;
 use super::{Batch, DataCell, FileData, Lack, PageBudget, PageCeiling, Pieces, Recency, Rooms};
 use std::io::{IoSlice, IoSliceMut};
 use std::sync::Arc;
@@ -30,7 +31,7 @@ struct World {
 }
 
 fn budget(pages: usize) -> Arc<PageBudget> {
-    PageBudget::new(pages * (512 + 192), 512, PageCeiling::new(usize::MAX))
+    PageBudget::new(1_024 + pages * (512 + PAGE_OVERHEAD), 512, PageCeiling::new(usize::MAX))
 }
 
 impl World {
@@ -246,7 +247,7 @@ fn write_at_a_terabyte_takes_one_page() {
     let cell = DataCell::new(0, PAGE, &budget);
     let bufs = [IoSlice::new(b"far")];
     assert_eq!(cell.write().write(&mut Pieces::new(&bufs), 1 << 40), (3, None));
-    assert_eq!((cell.read().size(), budget.used()), ((1 << 40) + 3, 512 + 192));
+    assert_eq!((cell.read().size(), budget.used()), ((1 << 40) + 3, 1_024 + 512 + PAGE_OVERHEAD));
 }
 
 /// Reads page `index` of a warm file once, as somebody who jumps about.
