@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 /// What a page takes beside its bytes, at most: its record in the file's table and its entries in queues and sets, each
 /// where that has just grown, and what the allocator adds. `tests/budget` measures it.
-pub(super) const PAGE_OVERHEAD: usize = 320;
+pub(super) const PAGE_OVERHEAD: usize = 256;
 
 /// The ceiling of processes that choose none.
 const CEILING_BYTES: usize = 256 << 20;

@@ -11,9 +11,14 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// The cached data of one file. Open files share it, and the recency queues keep it while they have pages of it.
+/// The cached data of one file. Open files share it, and the recency queues keep it while they have pages of it. An inode
+/// refers to it weakly, which keeps its memory: that is a box alone.
 #[derive(Debug)]
-pub(crate) struct DataCell {
+pub(crate) struct DataCell(Box<Body>);
+
+/// What is in the box.
+#[derive(Debug)]
+pub(crate) struct Body {
     data: Striped<FileData>,
     /// Held by whoever brings data to the backend or changes its length there; without it no answer of the backend about
     /// the file's bytes gets old. Held across backend calls, never needed by a hit.
@@ -48,7 +53,7 @@ pub(crate) struct Turn<'a> {
 impl DataCell {
     /// A file of `size` bytes of which nothing is cached.
     pub(crate) fn new(size: u64, page_bytes: u32, budget: &Arc<PageBudget>) -> Arc<DataCell> {
-        Arc::new(DataCell {
+        Arc::new(DataCell(Box::new(Body {
             data: Striped::new(FileData::new(size, page_bytes, Arc::clone(budget))),
             io: RankedMutex::new(()),
             read_noted: AtomicBool::new(false),
@@ -56,7 +61,7 @@ impl DataCell {
             waiting: AtomicU32::new(0),
             turns: Mutex::new(()),
             turn_ended: Condvar::new(),
-        })
+        })))
     }
 
     /// Begins a read section; it makes no call.
@@ -118,6 +123,15 @@ impl DataCell {
             drop(turns);
             self.waiting.fetch_sub(1, Ordering::SeqCst);
         }
+    }
+}
+
+impl Deref for DataCell {
+    type Target = Body;
+
+    #[inline]
+    fn deref(&self) -> &Body {
+        &self.0
     }
 }
 
