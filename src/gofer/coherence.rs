@@ -9,6 +9,7 @@ pub(crate) struct Coherence {
     policy: CachePolicy,
     share_handles: bool,
     confirms_name_at_open: bool,
+    watches: usize,
 }
 
 impl Coherence {
@@ -21,6 +22,7 @@ impl Coherence {
             policy: options.cache,
             share_handles: !own_handles,
             confirms_name_at_open: capabilities.confirms_name_at_open,
+            watches: options.watches,
         }
     }
 
@@ -39,12 +41,18 @@ impl Coherence {
         self.trusts_names()
     }
 
-    /// Whether a missing name is remembered.
+    /// How many directories may be watched, so that what is cached of them need not be confirmed before each use. None
+    /// where it is trusted anyway.
+    pub(crate) fn watches(self) -> usize {
+        if self.trusts_names() { 0 } else { self.watches }
+    }
+
+    /// Whether a missing name is remembered, also in a directory that is not watched.
     pub(crate) fn may_cache_negative(self) -> bool {
         self.trusts_names()
     }
 
-    /// Whether a directory's list is remembered.
+    /// Whether a directory's list is remembered, also of one that is not watched.
     pub(crate) fn may_cache_lists(self) -> bool {
         self.trusts_names()
     }

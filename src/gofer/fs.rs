@@ -8,6 +8,7 @@ use super::handle::IdleHandles;
 use super::inode::{Inode, InodeTable};
 use super::options::FsOptions;
 use super::stats::{FsStats, Op, Stats};
+use super::watches::Watches;
 use crate::abi::{Call, FileType, Result, StatFs};
 use crate::backend::{ErasedBackend, ErasedHandle, ErasedNode, SharedBackend};
 use crate::sync::{Rank, RankedMutex, Sharded};
@@ -24,6 +25,7 @@ pub struct GoferFs {
     pub(super) tree: Sharded<Tree>,
     pub(super) inodes: InodeTable,
     pub(super) flights: Flights,
+    pub(super) watches: Watches,
     pub(super) idle: IdleHandles,
     /// Serialises renames between directories, so that the tree's shape stands while they look for loops.
     pub(super) renames: RankedMutex<(), { Rank::Rename as u8 }>,
@@ -74,6 +76,7 @@ impl GoferFs {
             tree: Sharded::new(tree),
             inodes,
             flights: Flights::default(),
+            watches: Watches::new(coherence.watches()),
             idle: IdleHandles::new(options.idle_handle_limit),
             renames: RankedMutex::new(()),
             pins: RankedMutex::new(()),
@@ -125,6 +128,8 @@ impl GoferFs {
         let tree = self.tree.read();
         stats.dentries = tree.len() as u64;
         stats.cache_bytes = tree.total_bytes() as u64;
+        stats.watches = self.watches.count() as u64;
+        (stats.queue_drains, stats.queue_overflows) = self.watches.figures();
         stats
     }
 
@@ -167,7 +172,9 @@ impl GoferFs {
         let mut tree = self.tree.write();
         let result = change(&mut tree, &mut dead);
         let evicted = tree.evict(self.limits(), &mut dead);
+        let freed = tree.take_freed_watches();
         drop(tree);
+        self.watches.give_back(&freed);
         if evicted > 0 {
             self.stats.evictions(evicted);
         }
@@ -272,7 +279,9 @@ impl GoferFs {
             }
         }
         tree.drop_lists();
+        let freed = tree.take_freed_watches();
         drop(tree);
+        self.watches.give_back(&freed);
         self.bury(call, dead);
         let idle = self.idle.relieve(usize::MAX);
         self.release_idle(call, idle);
@@ -294,8 +303,13 @@ impl GoferFs {
         self.after(&Call::WAITING);
         let lone = self.inodes.sweep();
         self.release_inodes(&Call::WAITING, lone);
+        let table = self.watches.lock();
         let tree = self.tree.read();
         tree.check()?;
+        let watched = tree.watched();
+        if watched.len() != table.len() || watched.iter().any(|watch| table.dir(watch.id) != Some(watch.dir)) {
+            return Err(format!("{} directories are watched, {} watches are kept", watched.len(), table.len()));
+        }
         let mut missing = None;
         self.inodes.for_each(|inode| {
             if Arc::strong_count(inode) < 2 && missing.is_none() {

@@ -25,6 +25,7 @@ const fn rank_of(rank: u8) -> Rank {
         20 => Rank::Directory,
         30 => Rank::Handles,
         35 => Rank::Pins,
+        38 => Rank::Watches,
         40 => Rank::Tree,
         50 => Rank::Flights,
         60 => Rank::Inodes,

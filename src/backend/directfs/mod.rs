@@ -29,6 +29,7 @@
 mod handle;
 mod node;
 mod ops;
+mod queue;
 
 pub use crate::hostfs::FdBudget;
 pub use handle::DirectHandle;

@@ -1,11 +1,14 @@
 //! The operations of a host directory: what is held is found in the nodes, what is done is `hostfs`.
 
 use super::node::{DirectNode, HeldDir, Reach};
+use super::queue::DirectQueue;
 use super::{DirectFs, DirectHandle};
 use crate::abi::{
     Call, Errno, Error, FileType, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs,
 };
-use crate::backend::{Backend, Capabilities, Created, DirentSink, Found, Location, NodeKind, Object, Step, WalkEnd};
+use crate::backend::{
+    Backend, Capabilities, ChangeQueue, Created, DirentSink, Found, Location, NodeKind, Object, Step, WalkEnd,
+};
 use crate::hostfs::walk::Crossed;
 use crate::hostfs::{
     Keys, create, dirents, lineage, link, lock, mkdir, mknod, open, remove, rename, set_stat, stat, statfs, symlink,
@@ -282,6 +285,14 @@ impl Backend for DirectFs {
 
     fn relieve(&self, want: usize) -> usize {
         self.host.budget().relieve(want)
+    }
+
+    fn change_queue(&self) -> Option<Box<dyn ChangeQueue<DirectNode>>> {
+        // A single file has no names below it; where calls wait, others than this kernel have a say.
+        if self.file.is_some() || self.blocking {
+            return None;
+        }
+        Some(Box::new(DirectQueue::new(&self.host, &self.dir)?))
     }
 
     fn lock_tree(&self) -> Result<()> {

@@ -1,8 +1,11 @@
 //! Every operation, passed on under the plan.
 
-use super::{Faulty, FaultyHandle, Op};
+use super::{FaultPlan, Faulty, FaultyHandle, Op};
 use crate::abi::{Call, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs};
-use crate::backend::{Backend, Capabilities, Created, DirentSink, Found, Location, NodeKind, Object, Step, WalkEnd};
+use crate::backend::{
+    Backend, Capabilities, Change, ChangeQueue, Created, DirentSink, Found, Location, NodeKind, Object, Step, WalkEnd,
+    Watch, WatchId,
+};
 use std::sync::Arc;
 
 impl<B: Backend> Backend for Faulty<B> {
@@ -151,6 +154,11 @@ impl<B: Backend> Backend for Faulty<B> {
         self.inner.relieve(want)
     }
 
+    fn change_queue(&self) -> Option<Box<dyn ChangeQueue<B::Node>>> {
+        let inner = self.inner.change_queue()?;
+        Some(Box::new(FaultyQueue { inner, plan: Arc::clone(&self.plan) }))
+    }
+
     fn lock_tree(&self) -> Result<()> {
         // It has no call: whoever mounts may wait.
         self.plan.call(Op::LockTree, &Call::WAITING, || self.inner.lock_tree())
@@ -166,5 +174,29 @@ impl<B: Backend> Backend for Faulty<B> {
         let inner = handles.iter().map(|handle| Arc::clone(handle.inner())).collect();
         drop(handles);
         self.inner.release_handles(call, inner);
+    }
+}
+
+/// The queue of the backend inside; watches are taken under the plan.
+struct FaultyQueue<N> {
+    inner: Box<dyn ChangeQueue<N>>,
+    plan: Arc<FaultPlan>,
+}
+
+impl<N> ChangeQueue<N> for FaultyQueue<N> {
+    fn watch(&self, call: &Call, dir: &N) -> Result<Watch> {
+        self.plan.call(Op::Watch, call, || self.inner.watch(call, dir))
+    }
+
+    fn unwatch(&self, watch: WatchId) {
+        self.inner.unwatch(watch);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.inner.is_empty()
+    }
+
+    fn drain(&self, sink: &mut dyn FnMut(Change<'_>)) -> Result<()> {
+        self.inner.drain(sink)
     }
 }

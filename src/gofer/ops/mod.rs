@@ -1,6 +1,7 @@
 //! Operations, one per file. Each looks up first and changes after, so that a call that may not wait changes nothing.
 
 mod bind;
+mod check;
 mod doubt;
 mod fetch;
 mod io;
@@ -14,9 +15,11 @@ mod rename;
 mod retry;
 mod setattr;
 mod stat;
+mod stat_checked;
 mod symlink;
 mod sync;
 mod walk;
+mod watch;
 
 pub use list::{KeptList, Listing};
 pub use stat::StatAt;
