@@ -8,6 +8,7 @@ mod aio;
 mod board;
 mod queue;
 mod reader;
+mod scripted;
 mod subject;
 mod uring;
 mod writer;

@@ -152,6 +152,10 @@ impl Writer {
                         self.change(Subject::Created);
                         self.change(Subject::Made);
                     }
+                    // These find the queue full: nobody is told of them.
+                    for subject in ALL {
+                        self.change(subject);
+                    }
                     self.board.answer();
                 }
                 Command::Stop => return self.board.answer(),

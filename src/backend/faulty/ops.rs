@@ -1,10 +1,10 @@
 //! Every operation, passed on under the plan.
 
-use super::{FaultPlan, Faulty, FaultyHandle, Op};
+use super::queue::{FaultyQueue, ScriptedQueue};
+use super::{Faulty, FaultyHandle, Op};
 use crate::abi::{Call, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs};
 use crate::backend::{
-    Backend, Capabilities, Change, ChangeQueue, Created, DirentSink, Found, Location, NodeKind, Object, Step, WalkEnd,
-    Watch, WatchId,
+    Backend, Capabilities, ChangeQueue, Created, DirentSink, Found, Location, NodeKind, Object, Step, WalkEnd,
 };
 use std::sync::Arc;
 
@@ -155,6 +155,9 @@ impl<B: Backend> Backend for Faulty<B> {
     }
 
     fn change_queue(&self) -> Option<Box<dyn ChangeQueue<B::Node>>> {
+        if let Some(script) = &self.script {
+            return Some(Box::new(ScriptedQueue { script: Arc::clone(script), plan: Arc::clone(&self.plan) }));
+        }
         let inner = self.inner.change_queue()?;
         Some(Box::new(FaultyQueue { inner, plan: Arc::clone(&self.plan) }))
     }
@@ -174,29 +177,5 @@ impl<B: Backend> Backend for Faulty<B> {
         let inner = handles.iter().map(|handle| Arc::clone(handle.inner())).collect();
         drop(handles);
         self.inner.release_handles(call, inner);
-    }
-}
-
-/// The queue of the backend inside; watches are taken under the plan.
-struct FaultyQueue<N> {
-    inner: Box<dyn ChangeQueue<N>>,
-    plan: Arc<FaultPlan>,
-}
-
-impl<N> ChangeQueue<N> for FaultyQueue<N> {
-    fn watch(&self, call: &Call, dir: &N) -> Result<Watch> {
-        self.plan.call(Op::Watch, call, || self.inner.watch(call, dir))
-    }
-
-    fn unwatch(&self, watch: WatchId) {
-        self.inner.unwatch(watch);
-    }
-
-    fn is_empty(&self) -> bool {
-        self.inner.is_empty()
-    }
-
-    fn drain(&self, sink: &mut dyn FnMut(Change<'_>)) -> Result<()> {
-        self.inner.drain(sink)
     }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-/// When a failing call fails.
+/// When a failing call fails, or a held one is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// Before it did anything.
@@ -29,7 +29,7 @@ pub struct FaultPlan {
 #[derive(Default)]
 struct State {
     faults: Vec<Fault>,
-    gates: Vec<(Option<Op>, Arc<Bar>)>,
+    gates: Vec<(Option<Op>, Moment, Arc<Bar>)>,
     observer: Option<Observer>,
 }
 
@@ -80,11 +80,20 @@ impl FaultPlan {
     /// Holds calls of `op`, or of any method with `None`, until the gate opens. A call that may not wait answers
     /// [`Error::WouldWait`] at a closed gate, one with a deadline ends at it, and a cancelled one ends.
     pub fn hold(&self, op: impl Into<Option<Op>>) -> Gate {
+        self.gate(op.into(), Moment::Before)
+    }
+
+    /// As [`FaultPlan::hold`], but the calls do their work first and only their answers are held.
+    pub fn hold_answers(&self, op: impl Into<Option<Op>>) -> Gate {
+        self.gate(op.into(), Moment::After)
+    }
+
+    fn gate(&self, op: Option<Op>, moment: Moment) -> Gate {
         let (gate, bar) = Gate::closed();
         let mut state = self.state.lock();
         // A gate never closes again.
-        state.gates.retain(|(_, bar)| bar.is_closed());
-        state.gates.push((op.into(), bar));
+        state.gates.retain(|(_, _, bar)| bar.is_closed());
+        state.gates.push((op, moment, bar));
         gate
     }
 
@@ -156,17 +165,18 @@ impl FaultPlan {
         let fault = self.strike(op);
         let gates: Vec<_> = {
             let state = self.state.lock();
-            let meant = state.gates.iter().filter(|(gated, _)| gated.is_none_or(|gated| gated == op));
-            meant.map(|(_, bar)| Arc::clone(bar)).collect()
+            let meant = state.gates.iter().filter(|(gated, ..)| gated.is_none_or(|gated| gated == op));
+            meant.map(|(_, moment, bar)| (*moment, Arc::clone(bar))).collect()
         };
-        for bar in gates {
-            bar.pass(call)?;
-        }
-        match fault {
+        let pass = |when| gates.iter().filter(|(moment, _)| *moment == when).try_for_each(|(_, bar)| bar.pass(call));
+        pass(Moment::Before)?;
+        let answer = match fault {
             None => work(),
             Some((Moment::Before, errno)) => Err(errno.into()),
             Some((Moment::After, errno)) => work().and(Err(errno.into())),
-        }
+        };
+        pass(Moment::After)?;
+        answer
     }
 
     /// Counts the call down in every fault that means it; the first that strikes is its fate.
