@@ -144,7 +144,7 @@ fn stat_of_a_directory_that_is_believed_asks_nothing_until_it_or_its_name_is_ann
     it.script.announce_name(Mounted::watch(1), "another").expect("a name");
     let after = fs::metadata(it.host("dir")).map(|found| std::os::unix::fs::MetadataExt::nlink(&found)).expect("there");
     assert_eq!(links(&it), after);
-    assert_ne!((after, before), (before, after), "the directory counts its children here");
+    assert_ne!(before, after, "the directory counts its children here");
     // Back in belief; then another directory takes the name.
     it.warm("dir");
     assert_eq!(it.asked(|| links(&it)).1, 0);
@@ -195,6 +195,18 @@ fn names_that_were_cached_before_the_watch_are_confirmed_once_behind_it() {
     let theirs =
         fs::metadata(it.host("other")).map(|found| std::os::unix::fs::MetadataExt::ino(&found)).expect("there");
     assert_eq!(ours.ino, theirs);
+}
+
+#[test]
+fn attributes_that_were_cached_before_the_watch_are_asked_for_behind_it() {
+    let it = Mounted::new();
+    let links = |it: &Mounted| it.stat("dir").expect("there").nlink;
+    let before = links(&it);
+    fs::create_dir(it.host("dir/unannounced")).expect("made");
+    let after = fs::metadata(it.host("dir")).map(|found| std::os::unix::fs::MetadataExt::nlink(&found)).expect("there");
+    // The second look has both directories watched.
+    assert_eq!((links(&it), it.script.taken()), (after, 2));
+    assert_ne!(before, after, "the directory counts its children here");
 }
 
 #[test]
@@ -279,7 +291,9 @@ fn answer_that_is_overtaken_by_an_announcement_is_not_believed() {
         fs::write(it.host("new"), "").expect("made");
         it.script.announce_name(Mounted::watch(1), "new").expect("a name");
         it.script.announce_name(Mounted::watch(2), "new").expect("a name");
-        assert!(it.exists("dir"), "this look drains");
+        let drains = it.gofer.stats()[0].fs.queue_drains;
+        assert!(it.exists("dir"));
+        assert_eq!(it.gofer.stats()[0].fs.queue_drains, drains + 1, "this look drains");
         gate.open();
         let _ = asking.join().expect("no panic");
     });
@@ -293,16 +307,19 @@ fn confirmation_that_is_overtaken_by_an_announcement_is_not_believed() {
     it.warm("other");
     // All that is known of `dir/sub` is to be confirmed again.
     it.script.announce(Announced::Overflow);
+    it.warm("missing");
     let gate = it.plan.hold_answers(Op::RevalidateMany);
     scope(|scope| {
         let asking = scope.spawn(|| it.exists("dir/sub"));
         assert!(gate.wait_for(1, PATIENCE), "it is asked");
         fs::rename(it.host("dir/sub"), it.host("gone")).expect("moved");
-        for watch in 1..=it.script.taken() {
-            it.script.announce_name(WatchId(watch), "sub").expect("a name");
+        // Of the root and of `dir`; the third is of `dir/sub` itself, which did not change.
+        for watch in [1, 2] {
+            it.script.announce_name(Mounted::watch(watch), "sub").expect("a name");
         }
-        let looked = scope.spawn(|| it.exists("missing-so-that-somebody-drains"));
-        let _ = looked.join().expect("no panic");
+        let drains = it.gofer.stats()[0].fs.queue_drains;
+        assert!(!it.exists("missing"));
+        assert_eq!(it.gofer.stats()[0].fs.queue_drains, drains + 1, "this look drains");
         gate.open();
         let _ = asking.join().expect("no panic");
     });

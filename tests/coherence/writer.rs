@@ -157,6 +157,8 @@ impl Writer {
                         self.change(subject);
                     }
                     self.board.answer();
+                    // Nothing comes that would be announced: what was lost has to be found out.
+                    pause(30_000);
                 }
                 Command::Stop => return self.board.answer(),
             }
