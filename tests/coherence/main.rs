@@ -87,7 +87,7 @@ impl Run {
         let _writer = Writer::start(&scene, seed);
         board.wait_until_ready();
         let mut builder = Gofer::builder();
-        builder.dir(&scene.tree(), "/", MountOptions { read_only: false, fs: self.options.clone() });
+        builder.dir(scene.tree(), "/", MountOptions { read_only: false, fs: self.options.clone() });
         let gofer = builder.build().expect("mounted");
         let outcome = self.look(&scene, &board, &gofer, seed);
         gofer.check_invariants().expect("the cache is in order");

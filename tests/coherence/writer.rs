@@ -215,7 +215,7 @@ fn writer_leaves_every_subject_in_the_state_that_it_published() {
         return;
     }
     let scene = Scene::new();
-    drop(Board::create(&scene.board()));
+    let _board = Board::create(&scene.board());
     let mut writer = Writer::new(&scene);
     for version in 1..=20u64 {
         for subject in ALL {
