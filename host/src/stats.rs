@@ -53,6 +53,12 @@ fn mount(mount: &MountStats) -> Value {
         "revalidations": stats.revalidations,
         "evictions": stats.evictions,
         "dentries": stats.dentries,
+        "queue": {
+            "watches": stats.watches,
+            "answers": stats.queue_answers,
+            "drains": stats.queue_drains,
+            "overflows": stats.queue_overflows,
+        },
         "backend_calls": calls,
         "bytes": { "read": stats.bytes_read, "written": stats.bytes_written, "cache": stats.cache_bytes },
     })

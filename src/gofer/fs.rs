@@ -60,7 +60,8 @@ impl GoferFs {
     /// A cache over `backend`. `EBUSY` when the policy owns the tree and somebody else holds its lock.
     pub fn new(backend: &SharedBackend, options: FsOptions) -> Result<Arc<GoferFs>> {
         let backend = Arc::clone(backend.erased());
-        let coherence = Coherence::new(&options, backend.capabilities());
+        let capabilities = backend.capabilities();
+        let coherence = Coherence::new(&options, capabilities);
         if coherence.owns_tree() && options.lock {
             backend.lock_tree()?;
         }
@@ -76,7 +77,7 @@ impl GoferFs {
             tree: Sharded::new(tree),
             inodes,
             flights: Flights::default(),
-            watches: Watches::new(coherence.watches()),
+            watches: Watches::new(coherence.watches(), capabilities.queue_pays_after),
             idle: IdleHandles::new(options.idle_handle_limit),
             renames: RankedMutex::new(()),
             pins: RankedMutex::new(()),

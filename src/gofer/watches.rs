@@ -8,7 +8,7 @@ use foldhash::quality::RandomState;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// The queue and the watches of one cache.
 ///
@@ -24,6 +24,9 @@ pub(crate) struct Watches {
     sequence: CachePadded<AtomicU64>,
     /// Made when the first watch is wanted: most mounts live without, and a user may have few of them.
     queue: OnceLock<Option<ErasedQueue>>,
+    /// How often a watch must be wanted before there is a queue, and how often one was.
+    pays_after: u32,
+    wanted: AtomicU32,
     /// Most watches; less than was asked for where the system gives no more.
     limit: AtomicUsize,
     table: RankedMutex<Table, { Rank::Watches as u8 }>,
@@ -56,11 +59,13 @@ impl fmt::Debug for Watches {
 }
 
 impl Watches {
-    /// No watches yet, `limit` at most.
-    pub(crate) fn new(limit: usize) -> Self {
+    /// No watches yet, `limit` at most, of a queue that is worth making when `pays_after` of them were wanted.
+    pub(crate) fn new(limit: usize, pays_after: u32) -> Self {
         Watches {
             sequence: CachePadded::new(AtomicU64::new(0)),
             queue: OnceLock::new(),
+            pays_after,
+            wanted: AtomicU32::new(0),
             limit: AtomicUsize::new(limit),
             table: RankedMutex::new(Table::default()),
             count: AtomicUsize::new(0),
@@ -75,8 +80,11 @@ impl Watches {
         self.limit.load(Ordering::Relaxed) > 0 && !matches!(self.queue.get(), Some(None))
     }
 
-    /// The queue, which `make` makes if there is none yet.
-    pub(crate) fn queue_or(&self, make: impl FnOnce() -> Option<ErasedQueue>) -> Option<&ErasedQueue> {
+    /// The queue, which `make` makes if there is none yet and one is worth its cost by now. A want counts for `weight`.
+    pub(crate) fn queue_or(&self, weight: u32, make: impl FnOnce() -> Option<ErasedQueue>) -> Option<&ErasedQueue> {
+        if self.queue.get().is_none() && self.wanted.fetch_add(weight, Ordering::Relaxed) < self.pays_after {
+            return None;
+        }
         self.queue.get_or_init(make).as_ref()
     }
 

@@ -17,6 +17,7 @@ use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::fs::ioctl_getflags;
 use rustix::io::Errno as OsErrno;
+use std::collections::HashSet;
 
 /// Filesystems whose changes all pass through this kernel, by their magic: ext2/3/4, XFS, Btrfs, F2FS, tmpfs, bcachefs,
 /// and overlayfs as seen from above. Never network and cluster filesystems, FUSE, or 9P.
@@ -70,15 +71,38 @@ pub(crate) fn announces(host: &Host, dir: BorrowedFd<'_>) -> Result<Announces> {
 /// A queue of events.
 #[derive(Debug)]
 pub(crate) struct Inotify {
-    fd: OwnedFd,
+    /// `None` only while it is dropped.
+    fd: Option<OwnedFd>,
     buffer: Mutex<Box<[u8]>>,
+    /// Watches that were added and have not ended, as far as is known.
+    watches: Mutex<HashSet<i32>>,
 }
+
+/// Instances without watches and events, for the next who wants one. Closing one that ever had a watch takes some 8 ms,
+/// as the kernel waits until nobody can be looking at its marks; a process that mounts and unmounts would wait for that
+/// each time.
+static SPARE: Mutex<Vec<OwnedFd>> = Mutex::new(Vec::new());
+
+/// Most of them.
+const SPARES_MAX: usize = 4;
+
+/// Most watches that are taken back one by one (2 us each) to spare an instance.
+const SPARED_WATCHES_MAX: usize = 512;
 
 impl Inotify {
     /// A queue without watches. `EMFILE` also when the user has too many of them (`fs.inotify.max_user_instances`).
     pub(crate) fn new(host: &Host) -> Result<Inotify> {
-        let fd = host.opening(|| inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK))?;
-        Ok(Inotify { fd, buffer: Mutex::new(vec![0; READ_BYTES].into_boxed_slice()) })
+        let spare = SPARE.lock().pop();
+        let fd = match spare {
+            Some(fd) => fd,
+            None => host.opening(|| inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK))?,
+        };
+        let buffer = Mutex::new(vec![0; READ_BYTES].into_boxed_slice());
+        Ok(Inotify { fd: Some(fd), buffer, watches: Mutex::default() })
+    }
+
+    fn fd(&self) -> Result<&OwnedFd> {
+        self.fd.as_ref().ok_or(Error::Errno(Errno::Badf))
     }
 
     /// Watches a directory that is held; the same one twice is one watch. `ENOSPC` when the user has too many
@@ -97,28 +121,61 @@ impl Inotify {
         // By the descriptor, never by a path of the host: what is watched is what is held. The thread's own table, as
         // the process's first thread may have ended.
         let path = format!("/proc/thread-self/fd/{}", dir.as_raw_fd());
-        retry(|| inotify::add_watch(&self.fd, path.as_str(), mask))
+        let fd = self.fd()?;
+        let wd = retry(|| inotify::add_watch(fd, path.as_str(), mask))?;
+        self.watches.lock().insert(wd);
+        Ok(wd)
     }
 
     /// Ends a watch, which queues [`Event::Ended`].
     pub(crate) fn remove(&self, wd: i32) {
-        // The only error is that it has ended already.
-        let _ = inotify::remove_watch(&self.fd, wd);
+        self.watches.lock().remove(&wd);
+        if let Ok(fd) = self.fd() {
+            // The only error is that it has ended already.
+            let _ = inotify::remove_watch(fd, wd);
+        }
     }
 
     /// Whether no event is queued.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        rustix::io::ioctl_fionread(&self.fd).is_ok_and(|bytes| bytes == 0)
+        self.fd.as_ref().is_some_and(|fd| rustix::io::ioctl_fionread(fd).is_ok_and(|bytes| bytes == 0))
     }
 
     /// Takes events out, as many as one read gives.
     pub(crate) fn read(&self, sink: &mut dyn FnMut(Event<'_>)) -> Result<()> {
+        let fd = self.fd()?.as_fd();
         let mut buffer = self.buffer.lock();
-        match rustix::io::retry_on_intr(|| rustix::io::read(self.fd.as_fd(), &mut buffer[..])) {
-            Ok(length) => parse(buffer.get(..length).unwrap_or_default(), sink).ok_or(Error::Errno(Errno::Io)),
+        let mut heed = |event: Event<'_>| {
+            if let Event::Ended { wd } = event {
+                self.watches.lock().remove(&wd);
+            }
+            sink(event);
+        };
+        match rustix::io::retry_on_intr(|| rustix::io::read(fd, &mut buffer[..])) {
+            Ok(length) => parse(buffer.get(..length).unwrap_or_default(), &mut heed).ok_or(Error::Errno(Errno::Io)),
             Err(OsErrno::AGAIN) => Ok(()),
             Err(error) => Err(from_os(error)),
+        }
+    }
+}
+
+impl Drop for Inotify {
+    fn drop(&mut self) {
+        let Some(fd) = self.fd.take() else { return };
+        let watches = self.watches.get_mut();
+        if watches.len() > SPARED_WATCHES_MAX {
+            return;
+        }
+        for wd in watches.drain() {
+            let _ = inotify::remove_watch(&fd, wd);
+        }
+        // Nothing comes any more, so this ends. Numbers of watches go on, so nothing of this is mistaken later.
+        let buffer = self.buffer.get_mut();
+        while rustix::io::retry_on_intr(|| rustix::io::read(&fd, &mut buffer[..])).is_ok_and(|length| length > 0) {}
+        let mut spare = SPARE.lock();
+        if spare.len() < SPARES_MAX {
+            spare.push(fd);
         }
     }
 }

@@ -20,7 +20,7 @@ use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use subject::Scene;
-use wasi_gofer::{CachePolicy, FsOptions, FsStats, Gofer, MountOptions};
+use wasi_gofer::{CachePolicy, DirectFs, FsOptions, FsStats, Gofer, MountOptions};
 
 /// A number from the environment.
 fn number(name: &str, default: u64) -> u64 {
@@ -87,7 +87,8 @@ impl Run {
         let _writer = Writer::start(&scene, seed);
         board.wait_until_ready();
         let mut builder = Gofer::builder();
-        builder.dir(scene.tree(), "/", MountOptions { read_only: false, fs: self.options.clone() });
+        let backend = DirectFs::open_ambient(scene.tree()).expect("opened").queue_after(0);
+        builder.mount("/", backend, MountOptions { read_only: false, fs: self.options.clone() });
         let gofer = builder.build().expect("mounted");
         let outcome = self.look(&scene, &board, &gofer, seed);
         gofer.check_invariants().expect("the cache is in order");

@@ -56,6 +56,8 @@ pub struct DirectFs {
     host: Host,
     /// Whether its filesystem may make callers wait for a peer.
     blocking: bool,
+    /// How often a cache must want a watch before there is a queue.
+    queue_after: u32,
     /// Holds the flock of the tree.
     lock: Mutex<Option<OwnedFd>>,
 }
@@ -99,6 +101,7 @@ impl DirectFs {
             root_key: root.key,
             host,
             blocking: false,
+            queue_after: queue::PAYS_AFTER,
             lock: Mutex::new(None),
         })
     }
@@ -115,6 +118,15 @@ impl DirectFs {
     #[must_use]
     pub fn assume_blocking(mut self, blocking: bool) -> DirectFs {
         self.blocking = blocking;
+        self
+    }
+
+    /// How often a cache must want to watch a directory before it asks for a change queue (128 unless this says
+    /// otherwise): the end of a queue takes milliseconds, for which a short-lived guest waits in vain. 0 for a mount that
+    /// is known to live.
+    #[must_use]
+    pub fn queue_after(mut self, wants: u32) -> DirectFs {
+        self.queue_after = wants;
         self
     }
 

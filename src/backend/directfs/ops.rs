@@ -31,6 +31,7 @@ impl Backend for DirectFs {
             read_only: false,
             stale_handles: self.keys() == Keys::WithoutBirth,
             confirms_name_at_open: true,
+            queue_pays_after: self.queue_after,
         }
     }
 
@@ -94,7 +95,12 @@ impl Backend for DirectFs {
     fn revalidate_end(&self, call: &Call, dir: &DirectNode, names: &[Name<'_>], key: InodeKey) -> Result<Option<Stat>> {
         self.enter(call)?;
         let held = self.held_dir(dir)?;
-        match walk::stat_beneath(&self.host, held.fd(), names) {
+        let found = match names {
+            // One name needs no resolution: it is never followed.
+            [name] => stat::stat_at(self.keys(), held.fd(), *name),
+            names => walk::stat_beneath(&self.host, held.fd(), names),
+        };
+        match found {
             Ok(stat) => Ok(Some(stat).filter(|stat| stat.key == key)),
             // The short way is closed, which says nothing of the path: it is too long when joined, or the kernel is
             // older than 5.6, or a seccomp filter knows no openat2.

@@ -18,7 +18,8 @@ impl<B: Backend> Backend for Faulty<B> {
 
     fn capabilities(&self) -> Capabilities {
         let inner = self.inner.capabilities();
-        Capabilities { may_block: inner.may_block || self.plan.would_wait(), ..inner }
+        let queue_pays_after = if self.script.is_some() { 0 } else { inner.queue_pays_after };
+        Capabilities { may_block: inner.may_block || self.plan.would_wait(), queue_pays_after, ..inner }
     }
 
     fn root(&self, call: &Call) -> Result<Found<B::Node>> {

@@ -61,7 +61,7 @@ pub(super) enum Checked {
 }
 
 /// What a batch of questions about cached names came to.
-pub(super) enum Asked {
+enum Asked {
     /// All stand.
     Valid,
     /// One is another by now, and is out of the cache.
@@ -71,10 +71,10 @@ pub(super) enum Asked {
 }
 
 /// A cached name that the backend is asked about.
-pub(super) struct Question<'a> {
-    pub(super) dir: &'a Inode,
-    pub(super) name: Name<'a>,
-    pub(super) crossed: &'a Crossed,
+struct Question<'a> {
+    dir: &'a Inode,
+    name: Name<'a>,
+    crossed: &'a Crossed,
 }
 
 impl GoferFs {
@@ -173,7 +173,7 @@ impl GoferFs {
     }
 
     /// Asks about cached names in one call; the attributes of those that stand go to `stats`.
-    pub(super) fn ask_names(&self, call: &Call, questions: &[Question<'_>], stats: &mut Vec<Stat>) -> Result<Asked> {
+    fn ask_names(&self, call: &Call, questions: &[Question<'_>], stats: &mut Vec<Stat>) -> Result<Asked> {
         let mut steps = SmallVec::<[ErasedStep<'_>; 6]>::new();
         for question in questions {
             let dir = question.dir.node().ok_or(Errno::Stale)?;
@@ -193,7 +193,7 @@ impl GoferFs {
                 self.release_handles(call, handles);
             }
         }
-        self.confirm(questions.get(..stats.len()).unwrap_or_default());
+        questions.iter().take(stats.len()).for_each(|asked| self.confirm(asked.crossed));
         match (answer, questions.get(stats.len())) {
             (Ok(()), _) => Ok(Asked::Valid),
             (Err(Error::Unbound), Some(_)) => Ok(Asked::Unbound),
@@ -205,13 +205,10 @@ impl GoferFs {
         }
     }
 
-    /// Notes that the backend confirmed names, for those in directories that are watched.
-    fn confirm(&self, confirmed: &[Question<'_>]) {
-        if confirmed.iter().any(|asked| asked.crossed.known == Known::Unconfirmed) {
-            let tree = self.tree.read();
-            for crossed in confirmed.iter().map(|asked| asked.crossed) {
-                tree.confirm(crossed.dir, crossed.generation, crossed.id);
-            }
+    /// Notes that the backend confirmed a name since it was crossed, for one in a directory that is watched.
+    pub(super) fn confirm(&self, crossed: &Crossed) {
+        if crossed.known == Known::Unconfirmed {
+            self.tree.read().confirm(crossed.dir, crossed.generation, crossed.id);
         }
     }
 

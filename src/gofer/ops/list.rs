@@ -24,6 +24,9 @@ pub enum Listing {
 /// How often the change queue is tried before a directory is read.
 const QUEUE_TRIES: usize = 3;
 
+/// What a listing costs, in questions about names: four system calls at least, and the entries.
+const LIST_WEIGHT: u32 = 8;
+
 /// Largest part of a list that an open directory is given once the lists of others take what they may together.
 const PART_BYTES: usize = 16 << 10;
 
@@ -104,7 +107,7 @@ impl GoferFs {
                 (list, tree.warm(dir.id().index))
             };
             if hot {
-                self.take_watches(call, &[dir.id()]);
+                self.take_watch(call, dir.id(), LIST_WEIGHT);
                 return None;
             }
             let list = list?;

@@ -1,6 +1,6 @@
 //! Attributes by path, where names are not trusted: the ways that take no reference to a name.
 
-use super::check::{Asked, Belief, Checked, Crossed, Question};
+use super::check::{Belief, Checked, Crossed};
 use super::watch::Hot;
 use crate::abi::{Call, Errno, Error, Name, Result, Stat};
 use crate::gofer::dentry::{DentryId, Known, Reached, Tree};
@@ -99,17 +99,13 @@ impl GoferFs {
             Plan::Ask { dir, last, relies } => {
                 let Some(name) = names.last() else { return Ok(Tried::Unwatched) };
                 let dir = dir.as_ref().unwrap_or(start.inode());
-                let mut stats = Vec::with_capacity(1);
-                let asked = self.ask_names(call, &[Question { dir, name: *name, crossed: &last }], &mut stats)?;
-                match (asked, stats.pop()) {
-                    (Asked::Valid, Some(stat)) if !relies || self.is_still(call, mark) => {
-                        self.stats.hits(used);
-                        Ok(Tried::Stat(stat))
-                    }
-                    (Asked::Valid | Asked::Changed, _) => Ok(Tried::Again),
-                    // Whoever asks about each name binds.
-                    (Asked::Unbound, _) => Ok(Tried::Each),
+                let Some(stat) = self.check_end(call, dir, &[*name], &last.inode)? else { return Ok(Tried::Each) };
+                self.confirm(&last);
+                if relies && !self.is_still(call, mark) {
+                    return Ok(Tried::Again);
                 }
+                self.stats.hits(used);
+                Ok(Tried::Stat(stat))
             }
             Plan::Watch(hot) => Ok(if self.take_watches(call, &hot) { Tried::Again } else { Tried::Unwatched }),
             Plan::Confirm => Ok(Tried::Each),
