@@ -2,7 +2,7 @@
 //! system call has returned, while guests look.
 //!
 //! `COHERENCE_CHECKS` is how many looks there are in all (1,000,000 unless it says otherwise), `COHERENCE_SEED` repeats
-//! a run's draws. What is skipped is said on stderr.
+//! a run's draws, `COHERENCE_DIR` is where the tree is made. What is skipped is said on stderr.
 
 mod aio;
 mod board;

@@ -153,7 +153,8 @@ pub(crate) const WAY: &str = "one/two";
 impl Scene {
     pub(crate) fn new() -> Scene {
         // Beside the build, which is on a disk; the system's directory for such things often is not.
-        let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a fresh directory");
+        let place = std::env::var_os("COHERENCE_DIR").unwrap_or_else(|| env!("CARGO_TARGET_TMPDIR").into());
+        let dir = TempDir::new_in(place).expect("a fresh directory");
         Scene { dir: Ok(dir) }
     }
 

@@ -8,11 +8,6 @@ use crate::hostfs::{Host, watch};
 use cap_std::fs::Dir;
 use std::sync::Arc;
 
-/// The end of an inotify instance that had a watch takes some 8 ms (Linux 6.18), in which its marks are given up: a guest
-/// that looks at a few names twice is over before it would have gained as much. Each time that a watch is wanted, two
-/// questions or more were asked that it would have spared.
-pub(super) const PAYS_AFTER: u32 = 128;
-
 /// An inotify instance, and the source's directory, which no node holds.
 pub(super) struct DirectQueue {
     host: Host,
