@@ -100,12 +100,22 @@ impl Tree {
     /// Counts that the backend is asked about the directory at `dir`; true when it was asked so often that a watch is
     /// worth the while. Called under the read side: counts that are lost to another thread do no harm.
     pub(crate) fn warm(&self, dir: u32) -> bool {
+        self.warm_by(dir, 1)
+    }
+
+    /// As [`Tree::warm`], for a listing: that costs so much more than a watch that one is wanted at once, unless
+    /// earlier ones did not pay.
+    pub(crate) fn warm_by_listing(&self, dir: u32) -> bool {
+        self.warm_by(dir, HEAT)
+    }
+
+    fn warm_by(&self, dir: u32, questions: u16) -> bool {
         let Some(dentry) = self.arena.get(dir) else { return false };
         let watchable = dentry.inode.as_ref().is_some_and(|inode| inode.is_dir() && inode.node().is_some());
         if !watchable || self.is_watched(dir) {
             return false;
         }
-        let heat = dentry.heat.load(Ordering::Relaxed).saturating_add(1);
+        let heat = dentry.heat.load(Ordering::Relaxed).saturating_add(questions);
         let chill = dentry.chill.load(Ordering::Relaxed);
         let wanted = heat >= HEAT << chill.min(CHILL_MAX);
         dentry.heat.store(if wanted { 0 } else { heat }, Ordering::Relaxed);

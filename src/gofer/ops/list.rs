@@ -96,15 +96,17 @@ impl GoferFs {
         Ok(Listing::Whole(list))
     }
 
-    /// The list that is kept of a watched directory, if nothing was announced. Otherwise sees to it that a directory
-    /// which is listed again is watched.
+    /// The list that is kept of a watched directory, if nothing was announced. Otherwise sees to it that it is watched.
     fn list_watched(&self, call: &Call, dir: &DentryRef) -> Option<Arc<DirList>> {
         for _ in 0..QUEUE_TRIES {
             let mark = self.watches.mark();
             let (list, hot) = {
                 let tree = self.tree.read();
                 let list = tree.believed_list(dir.id()).map(Arc::clone);
-                (list, tree.warm(dir.id().index))
+                // Over the budget a watch costs another one, which was worth its while too.
+                let room = self.watches.count() < self.watches.limit();
+                let hot = if room { tree.warm_by_listing(dir.id().index) } else { tree.warm(dir.id().index) };
+                (list, hot)
             };
             if hot {
                 self.take_watch(call, dir.id(), LIST_WEIGHT);
