@@ -1,6 +1,7 @@
 //! The backend's change queue, and which directories it watches for this cache.
 
 use super::dentry::{DentryId, FreedWatch};
+use crate::abi::Call;
 use crate::backend::{ErasedQueue, WatchId};
 use crate::sync::{Rank, RankedGuard, RankedMutex};
 use crossbeam_utils::CachePadded;
@@ -120,6 +121,11 @@ impl Watches {
 
     pub(crate) fn lock(&self) -> RankedGuard<'_, Table> {
         self.table.lock()
+    }
+
+    /// As [`Watches::lock`], if the caller may wait or need not: a backend may take its time over a watch.
+    pub(crate) fn lock_for(&self, call: &Call) -> Option<RankedGuard<'_, Table>> {
+        if call.may_wait { Some(self.table.lock()) } else { self.table.try_lock() }
     }
 
     /// Most watches.

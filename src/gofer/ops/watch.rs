@@ -44,7 +44,8 @@ impl GoferFs {
     fn settle(&self, call: &Call) {
         let Some(queue) = self.watches.queue() else { return };
         let mut dead = Vec::new();
-        let mut table = self.watches.lock();
+        // Who may not wait for somebody who drains asks the backend instead.
+        let Some(mut table) = self.watches.lock_for(call) else { return };
         for _ in 0..ROUNDS {
             if queue.is_empty() {
                 break;
@@ -157,7 +158,7 @@ impl GoferFs {
         };
         let Some(node) = inode.node() else { return false };
         for attempt in 0..2 {
-            let mut table = self.watches.lock();
+            let Some(mut table) = self.watches.lock_for(call) else { return false };
             if self.tree.read().is_watched(dir.index) || !self.make_room(&mut table) {
                 self.tree.read().chill(dir);
                 return false;
