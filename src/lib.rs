@@ -40,6 +40,7 @@ pub mod backend;
 pub mod gofer;
 mod hostfs;
 mod sync;
+mod sys;
 pub mod vfs;
 pub mod wasi;
 

@@ -1,9 +1,9 @@
 //! The directory that all subjects work in, one after the other.
 
-use crate::rows::{LISTS, Op, SIZES, TREE_FILES, read_file_size};
+use crate::rows::{LISTS, Op, Row, SIZES, TREE_FILES, read_file_size};
 use anyhow::{Context, Result};
 use std::fs::{self, File, FileTimes};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -12,8 +12,51 @@ pub(crate) fn pattern(len: u32) -> Vec<u8> {
     (0..len).map(|i| ((i * 7) ^ (i >> 8)).to_le_bytes()[0]).collect()
 }
 
-/// Makes the files under `root`, a new directory.
-pub(crate) fn build(root: &Path) -> Result<()> {
+/// The first chunk is `i` 0: a MiB in which every eight bytes differ from all others of all chunks.
+fn chunk(i: u64) -> Vec<u8> {
+    let words = (i << 17..(i + 1) << 17).map(|word| (word + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    words.flat_map(u64::to_le_bytes).collect()
+}
+
+/// What bytes come to behind others that came to `sum`, in the order of their words; the guest does the same.
+pub(crate) fn digest(sum: u64, bytes: &[u8]) -> u64 {
+    bytes
+        .as_chunks()
+        .0
+        .iter()
+        .fold(sum, |sum, word| (sum.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
+/// The size and the digest of a file, which then is in the kernel's cache.
+fn size_and_digest(path: &Path) -> Result<[u64; 2]> {
+    let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let (mut bytes, mut size, mut sum) = (vec![0; 1 << 20], 0, 0);
+    loop {
+        let len = file.read(&mut bytes)?;
+        if len == 0 {
+            return Ok([size, sum]);
+        }
+        size += len as u64;
+        sum = digest(sum, bytes.get(..len).unwrap_or_default());
+    }
+}
+
+/// Makes the large file that a row reads, where it is not there.
+pub(crate) fn build_big(root: &Path, op: Op) -> Result<()> {
+    let path = root.join(op.path());
+    let (Op::PreadRandom { mib } | Op::SeqReadCold { mib, .. }) = op else { return Ok(()) };
+    if path.exists() {
+        return Ok(());
+    }
+    let mut file = File::create_new(&path).with_context(|| format!("cannot make {}", path.display()))?;
+    for i in 0..mib {
+        file.write_all(&chunk(i.into()))?;
+    }
+    date(&file)
+}
+
+/// Makes the files of these rows under `root`, a new directory.
+pub(crate) fn build(root: &Path, rows: &[Row]) -> Result<()> {
     fs::create_dir_all(root.join("a/b/c")).with_context(|| format!("cannot make {}", root.display()))?;
     fs::create_dir(root.join("work"))?;
     write(&root.join("file.txt"), &pattern(1000))?;
@@ -26,6 +69,10 @@ pub(crate) fn build(root: &Path) -> Result<()> {
     write(&root.join(Op::PathRename.path()), b"renamed")?;
     build_lists(root)?;
     build_tree(&root.join(Op::TreeWalk.path()))?;
+    rows.iter().try_for_each(|row| build_big(root, row.op))?;
+    for row in rows.iter().filter(|row| matches!(row.op, Op::PwriteInTurn { .. })) {
+        reset(root, row.op)?;
+    }
     // What the journal owes is not for the measurement to pay.
     rustix::fs::syncfs(File::open(root)?)?;
     Ok(())
@@ -71,6 +118,18 @@ pub(crate) fn reset(root: &Path, op: Op) -> Result<()> {
     match op {
         Op::FdPwrite { len } => Ok(fs::write(root.join(op.path()), vec![0; len as usize])?),
         Op::Issue7973 { .. } => Ok(fs::write(root.join(op.path()), b"")?),
+        Op::PwriteInTurn { mib } => Ok(fs::write(root.join(op.path()), vec![0; (mib as usize) << 20])?),
+        _ => ready(root, op),
+    }
+}
+
+/// Brings about what a sample of a whole file begins with: the file that is written is not there, that which is read is
+/// in the kernel's cache.
+pub(crate) fn ready(root: &Path, op: Op) -> Result<()> {
+    let path = root.join(op.path());
+    match op {
+        Op::SeqWrite { .. } if path.exists() => Ok(fs::remove_file(path)?),
+        Op::SeqReadCold { .. } => size_and_digest(&path).map(drop),
         _ => Ok(()),
     }
 }
@@ -79,6 +138,10 @@ pub(crate) fn reset(root: &Path, op: Op) -> Result<()> {
 pub(crate) fn aftermath(root: &Path, op: Op) -> Result<Vec<u8>> {
     match op {
         Op::FdPwrite { .. } | Op::Issue7973 { .. } => Ok(fs::read(root.join(op.path()))?),
+        Op::PwriteInTurn { .. } | Op::SeqWrite { .. } => {
+            let [size, sum] = size_and_digest(&root.join(op.path()))?;
+            Ok([size.to_le_bytes(), sum.to_le_bytes()].concat())
+        }
         Op::PathCreateUnlink | Op::PathRename | Op::PathCreateRemoveDirectory => {
             let mut names = Vec::new();
             for entry in fs::read_dir(root.join("work"))? {

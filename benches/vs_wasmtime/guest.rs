@@ -1,7 +1,7 @@
 //! Subjects that run the guest: ours in each policy, and wasmtime's own.
 
 use crate::fixture;
-use crate::rows::{ISSUE_TEXT, LIST_BUFFER, Op, TREE_FILES, read_file_size};
+use crate::rows::{ISSUE_TEXT, LIST_BUFFER, Op, PAGE, TREE_FILES, read_file_size};
 use crate::subjects::{self, NOENT, Subject};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use std::path::{Path, PathBuf};
@@ -51,6 +51,14 @@ enum Opens {
     Directory,
 }
 
+/// Asks a row that reads a whole file for the digest of its bytes.
+const WITH_DIGEST: u32 = 1 << 31;
+
+/// The argument of rows of whole files.
+fn whole_file(len: u32, mib: u32) -> u32 {
+    mib << 16 | len >> 10
+}
+
 /// How an operation calls the guest.
 struct Plan {
     function: &'static str,
@@ -76,6 +84,10 @@ impl Plan {
             Op::FdRead { len } => plan("fd_read", Opens::Reading, len, read_file_size(len)),
             Op::FdPread { len } => plan("fd_pread", Opens::Reading, len, 0),
             Op::FdPwrite { len } => plan("fd_pwrite", Opens::Writing, len, 0),
+            Op::PreadRandom { mib } => plan("fd_pread_random", Opens::Reading, PAGE, mib << 20),
+            Op::PwriteInTurn { mib } => plan("fd_pwrite_in_turn", Opens::Writing, PAGE, mib << 20),
+            Op::SeqWrite { len, mib } => plan("seq_write", Opens::Nothing, path_len, whole_file(len, mib)),
+            Op::SeqReadCold { len, mib } => plan("seq_read", Opens::Reading, 0, whole_file(len, mib)),
             // `.` and `..` are entries.
             Op::FdReaddir { entries } => plan("fd_readdir", Opens::Directory, LIST_BUFFER, entries + 2),
             Op::PathRename => plan("path_rename", Opens::Nothing, path_len, OTHER_PATH_AT.cast_unsigned()),
@@ -101,6 +113,8 @@ pub(crate) struct Guest<T: 'static> {
     instance: Instance,
     memory: Memory,
     entered: Entered,
+    /// What is mounted, where that is ours.
+    gofer: Option<Gofer>,
 }
 
 /// Mounts `root` and nothing else, with the defaults of a policy.
@@ -122,7 +136,7 @@ pub(crate) fn over_gofer(program: &Program, gofer: &Gofer) -> Result<Guest<Gofer
     let instance = linker.instantiate(&mut store, &program.module)?;
     let memory = instance.get_memory(&mut store, "memory").context("the guest has no memory")?;
     store.data_mut().bind(memory);
-    Ok(Guest { store, instance, memory, entered: Entered::Sync })
+    Ok(Guest { store, instance, memory, entered: Entered::Sync, gofer: Some(gofer.clone()) })
 }
 
 /// An instance over wasmtime-wasi, set up as `wasmtime run` does it.
@@ -135,7 +149,7 @@ fn over_stock(program: &Program, runtime: &Arc<Runtime>, root: &Path) -> Result<
     let mut store = Store::new(&program.engine, builder.build_p1());
     let instance = runtime.block_on(linker.instantiate_async(&mut store, &program.module))?;
     let memory = instance.get_memory(&mut store, "memory").context("the guest has no memory")?;
-    Ok(Guest { store, instance, memory, entered: Entered::Async(Arc::clone(runtime)) })
+    Ok(Guest { store, instance, memory, entered: Entered::Async(Arc::clone(runtime)), gofer: None })
 }
 
 /// A subject that runs the guest. Each sample has a mount and an instance of its own, so that the policies that own
@@ -213,7 +227,8 @@ impl<T: Send + 'static> Guest<T> {
         self.memory.write(&mut self.store, STRUCT_AT, &[0; 64])?;
         self.memory.write(&mut self.store, PATH_AT.cast_unsigned() as usize, path.as_bytes())?;
         let data = match op {
-            Op::FdPwrite { len } => fixture::pattern(len),
+            Op::FdPwrite { len } | Op::SeqWrite { len, .. } => fixture::pattern(len),
+            Op::PwriteInTurn { .. } => fixture::pattern(PAGE),
             Op::Issue7973 { .. } => ISSUE_TEXT.to_vec(),
             _ => Vec::new(),
         };
@@ -287,6 +302,8 @@ impl<T: Send + 'static> Guest<T> {
             }
             Op::FdPrestatGet => self.bytes(STRUCT_AT, 8),
             Op::FdRead { len } | Op::FdPread { len } => self.bytes(DATA_AT, len as usize),
+            Op::PreadRandom { .. } => self.bytes(DATA_AT, PAGE as usize),
+            Op::SeqReadCold { .. } => self.bytes(STRUCT_AT, 8),
             Op::FdReaddir { .. } => self.entries(fd),
             Op::TreeWalk => self.bytes(STRUCT_AT, 16),
             _ => Ok(Vec::new()),
@@ -295,20 +312,39 @@ impl<T: Send + 'static> Guest<T> {
 }
 
 impl<T: Send + 'static> Guest<T> {
-    /// Once to warm up, with what the sample needs in caches, and then `n` times on the clock.
+    /// Once to warm up, with what the sample needs in caches, and then `n` times on the clock; a whole file at once.
     pub(crate) fn run(&mut self, op: Op, n: u32) -> Result<Duration> {
         let plan = Plan::of(op);
         let fd = self.prepare(op, &plan)?;
-        self.turns(&plan, fd, 1 + n / 20)?;
+        match op {
+            Op::SeqWrite { .. } | Op::SeqReadCold { .. } => {}
+            Op::PreadRandom { mib } => {
+                let every_page = Plan { function: "fd_read", ..Plan::of(op) };
+                self.turns(&every_page, fd, (mib << 20) / PAGE).map(drop)?;
+            }
+            Op::PwriteInTurn { mib } => self.turns(&plan, fd, (mib << 20) / PAGE).map(drop)?,
+            _ => self.turns(&plan, fd, 1 + n / 20).map(drop)?,
+        }
         let time = self.turns(&plan, fd, n)?;
         self.finish(fd)?;
         Ok(time)
     }
 
+    /// Ends the guest, and brings out what a policy of ours held back.
+    fn end(self) -> Result<()> {
+        drop(self.store);
+        let failures = self.gofer.map(|gofer| gofer.shutdown(None).failures).unwrap_or_default();
+        ensure!(failures.is_empty(), "{failures:?}");
+        Ok(())
+    }
+
     fn observe(&mut self, op: Op) -> Result<Vec<u8>> {
-        let plan = Plan::of(op);
+        let mut plan = Plan::of(op);
+        if matches!(op, Op::SeqReadCold { .. }) {
+            plan.arg |= WITH_DIGEST;
+        }
         let fd = self.prepare(op, &plan)?;
-        self.turns(&plan, fd, 1)?;
+        self.turns(&plan, fd, op.turns_compared())?;
         let mut observed = plan.errno.to_le_bytes().to_vec();
         observed.extend(self.seen(op, fd)?);
         self.finish(fd)?;
@@ -331,12 +367,18 @@ impl<T: Send + 'static> Subject for GuestSubject<T> {
 
     fn observe(&mut self, op: Op) -> Result<Vec<u8>> {
         fixture::reset(&self.root, op)?;
-        let mut observed = (self.start)()?.observe(op).with_context(|| self.name.clone())?;
+        let mut guest = (self.start)()?;
+        let mut observed = guest.observe(op).with_context(|| self.name.clone())?;
+        guest.end().with_context(|| self.name.clone())?;
         observed.extend(fixture::aftermath(&self.root, op)?);
         Ok(observed)
     }
 
     fn run(&mut self, op: Op, n: u32) -> Result<Duration> {
-        (self.start)()?.run(op, n).with_context(|| self.name.clone())
+        fixture::ready(&self.root, op)?;
+        let mut guest = (self.start)()?;
+        let time = guest.run(op, n).with_context(|| self.name.clone())?;
+        guest.end().with_context(|| self.name.clone())?;
+        Ok(time)
     }
 }

@@ -146,6 +146,116 @@
       (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
     (i32.const 0))
 
+  ;; Pages of `len` bytes here and there in a file of `size` bytes; the same ones in each call.
+  (func (export "fd_pread_random")
+    (param $n i32) (param $fd i32) (param i32) (param $len i32) (param $size i32) (result i32)
+    (local $e i32) (local $x i32) (local $pages i32)
+    (local.set $pages (i32.div_u (local.get $size) (local.get $len)))
+    (local.set $x (i32.const 1))
+    (call $iovec (i32.const 0) (local.get $len))
+    (loop $next
+      (local.set $x (i32.add (i32.mul (local.get $x) (i32.const 1664525)) (i32.const 1013904223)))
+      (local.set $e (call $fd_pread (local.get $fd) (global.get $IOVEC) (i32.const 1)
+        (i64.extend_i32_u (i32.mul (local.get $len)
+          (i32.rem_u (i32.shr_u (local.get $x) (i32.const 8)) (local.get $pages))))
+        (global.get $RESULT)))
+      (if (local.get $e) (then (return (local.get $e))))
+      (if (i32.ne (i32.load (global.get $RESULT)) (local.get $len)) (then (return (i32.const 255))))
+      (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+    (i32.const 0))
+
+  ;; Pages of `len` bytes one behind the other over a file of `size` bytes, from the start again behind its end.
+  (func (export "fd_pwrite_in_turn")
+    (param $n i32) (param $fd i32) (param i32) (param $len i32) (param $size i32) (result i32)
+    (local $e i32) (local $at i32)
+    (call $iovec (i32.const 0) (local.get $len))
+    (loop $next
+      (i32.store (global.get $DATA) (local.get $at))
+      (local.set $e (call $fd_pwrite (local.get $fd) (global.get $IOVEC) (i32.const 1)
+        (i64.extend_i32_u (local.get $at)) (global.get $RESULT)))
+      (if (local.get $e) (then (return (local.get $e))))
+      (if (i32.ne (i32.load (global.get $RESULT)) (local.get $len)) (then (return (i32.const 255))))
+      (local.set $at (i32.rem_u (i32.add (local.get $at) (local.get $len)) (local.get $size)))
+      (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+    (i32.const 0))
+
+  ;; What `arg` of the rows of whole files says: the KiB of a transfer, and above 16 bits the MiB of the file.
+  (func $transfer (param $arg i32) (result i32)
+    (i32.shl (i32.and (local.get $arg) (i32.const 0xffff)) (i32.const 10)))
+  (func $whole (param $arg i32) (result i64)
+    (i64.shl (i64.extend_i32_u (i32.and (i32.shr_u (local.get $arg) (i32.const 16)) (i32.const 0x7fff))) (i64.const 20)))
+
+  ;; Makes a file from its start to its end, syncs and closes it. The first eight bytes of each transfer are its place.
+  (func (export "seq_write")
+    (param $n i32) (param $dir i32) (param $path i32) (param $path_len i32) (param $arg i32) (result i32)
+    (local $e i32) (local $fd i32) (local $len i32) (local $done i32) (local $at i64) (local $size i64)
+    (local.set $len (call $transfer (local.get $arg)))
+    (local.set $size (call $whole (local.get $arg)))
+    (loop $next
+      ;; O_CREAT | O_TRUNC
+      (local.set $e (call $open
+        (local.get $dir) (local.get $path) (local.get $path_len) (i32.const 9) (global.get $WRITE)))
+      (if (local.get $e) (then (return (local.get $e))))
+      (local.set $fd (i32.load (global.get $RESULT)))
+      (local.set $at (i64.const 0))
+      (loop $write
+        (i64.store (global.get $DATA) (local.get $at))
+        (local.set $done (i32.const 0))
+        (loop $more
+          (call $iovec (local.get $done) (i32.sub (local.get $len) (local.get $done)))
+          (local.set $e (call $fd_write (local.get $fd) (global.get $IOVEC) (i32.const 1) (global.get $RESULT)))
+          (if (local.get $e) (then (return (local.get $e))))
+          (if (i32.eqz (i32.load (global.get $RESULT))) (then (return (i32.const 255))))
+          (local.set $done (i32.add (local.get $done) (i32.load (global.get $RESULT))))
+          (br_if $more (i32.lt_u (local.get $done) (local.get $len))))
+        (local.set $at (i64.add (local.get $at) (i64.extend_i32_u (local.get $len))))
+        (br_if $write (i64.lt_u (local.get $at) (local.get $size))))
+      (local.set $e (call $fd_sync (local.get $fd)))
+      (if (local.get $e) (then (return (local.get $e))))
+      (local.set $e (call $fd_close (local.get $fd)))
+      (if (local.get $e) (then (return (local.get $e))))
+      (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+    (i32.const 0))
+
+  (func $digest (param $sum i64) (param $len i32) (result i64)
+    (local $at i32) (local $end i32)
+    (local.set $at (global.get $DATA))
+    (local.set $end (i32.add (local.get $at) (local.get $len)))
+    (loop $word
+      (local.set $sum (i64.mul
+        (i64.xor (i64.rotl (local.get $sum) (i64.const 5)) (i64.load (local.get $at)))
+        (i64.const 0x9e3779b97f4a7c15)))
+      (br_if $word (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 8))) (local.get $end))))
+    (local.get $sum))
+
+  ;; Reads a file from its start to its end. With the highest bit of `arg` leaves the digest of its bytes at $STRUCT.
+  (func (export "seq_read")
+    (param $n i32) (param $fd i32) (param i32) (param i32) (param $arg i32) (result i32)
+    (local $e i32) (local $len i32) (local $done i32) (local $at i64) (local $size i64) (local $sum i64)
+    (local.set $len (call $transfer (local.get $arg)))
+    (local.set $size (call $whole (local.get $arg)))
+    (loop $next
+      (local.set $e (call $fd_seek (local.get $fd) (i64.const 0) (i32.const 0) (global.get $STRUCT)))
+      (if (local.get $e) (then (return (local.get $e))))
+      (local.set $at (i64.const 0))
+      (local.set $sum (i64.const 0))
+      (loop $read
+        (local.set $done (i32.const 0))
+        (loop $more
+          (call $iovec (local.get $done) (i32.sub (local.get $len) (local.get $done)))
+          (local.set $e (call $fd_read (local.get $fd) (global.get $IOVEC) (i32.const 1) (global.get $RESULT)))
+          (if (local.get $e) (then (return (local.get $e))))
+          (if (i32.eqz (i32.load (global.get $RESULT))) (then (return (i32.const 255))))
+          (local.set $done (i32.add (local.get $done) (i32.load (global.get $RESULT))))
+          (br_if $more (i32.lt_u (local.get $done) (local.get $len))))
+        (if (i32.lt_s (local.get $arg) (i32.const 0))
+          (then (local.set $sum (call $digest (local.get $sum) (local.get $len)))))
+        (local.set $at (i64.add (local.get $at) (i64.extend_i32_u (local.get $len))))
+        (br_if $read (i64.lt_u (local.get $at) (local.get $size))))
+      (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+    (i64.store (global.get $STRUCT) (local.get $sum))
+    (i32.const 0))
+
   ;; In order through a file of `size` bytes, from the start again behind its end.
   (func (export "fd_read")
     (param $n i32) (param $fd i32) (param i32) (param $len i32) (param $size i32) (result i32)

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! All subjects run the same module (`guest.wat`) with the same engine on the same thread over the same files; each
-//! sample mounts them anew and warms up before it looks at the clock, so caches are warm. Before an operation is timed
+//! sample mounts them anew and warms up before it looks at the clock, so caches are warm; but for the rows of whole
+//! files (`seq-`), where a sample is one file over a cache that is empty. Before an operation is timed
 //! each subject does it once, and its errno and bytes are compared with those of the system calls. Then the subjects
 //! take turns, in each round another first; a ratio is the median of the rounds' own ratios, so that a noisy neighbour
 //! slows both sides of it. Ratios above 1 mean faster than stock or than the system calls.
@@ -34,6 +35,7 @@ use anyhow::{Context, Result, bail};
 use guest::Program;
 use measure::Effort;
 use report::Results;
+use scaling::Kind;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -102,12 +104,12 @@ fn subjects(program: &Program, root: &Path) -> Result<Vec<Box<dyn Subject>>> {
 }
 
 fn measure_rows(args: &Args, program: &Program, dir: &Path, results: &mut Results) -> Result<()> {
-    let rows: Vec<_> = rows::all().into_iter().filter(|row| args.wants(&row.name)).collect();
+    let rows: Vec<_> = rows::all(args.quick).into_iter().filter(|row| args.wants(&row.name)).collect();
     if rows.is_empty() {
         return Ok(());
     }
     let root = dir.join("files");
-    fixture::build(&root)?;
+    fixture::build(&root, &rows)?;
     let mut subjects = subjects(program, &root)?;
     // The system calls and stock stay: the others are compared with them.
     subjects.retain(|subject| ["syscall", "stock"].contains(&subject.name()) || subject.name().contains(&args.subject));
@@ -131,11 +133,15 @@ fn measure_rest(args: &Args, program: &Program, dir: &Path, results: &mut Result
         }
     }
     for policy in [CachePolicy::Exclusive, CachePolicy::Shared] {
-        if args.wants(&format!("scaling/{policy}")) {
-            let roots = ["threads", "process-0", "process-1"].map(|name| dir.join(format!("scaling-{policy}-{name}")));
-            roots.iter().try_for_each(|root| fixture::build_lists(root))?;
+        let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(|kind| args.wants(&kind.name(policy))).collect();
+        if kinds.is_empty() {
+            continue;
+        }
+        let roots = ["threads", "process-0", "process-1"].map(|name| dir.join(format!("scaling-{policy}-{name}")));
+        roots.iter().try_for_each(|root| scaling::build(root))?;
+        for kind in kinds {
             let roots = roots.each_ref().map(PathBuf::as_path);
-            results.scaling.push(scaling::measure(program, roots, policy, args.effort())?);
+            results.scaling.push(scaling::measure(program, roots, (kind, policy), args.effort())?);
         }
     }
     Ok(())

@@ -117,9 +117,9 @@ pub(crate) fn nanos(time: Duration) -> f64 {
 /// another.
 pub(crate) fn row(row: &Row, subjects: &mut [Box<dyn Subject>], effort: Effort) -> Result<Vec<Figure>> {
     compare(row, subjects)?;
-    let n = calibrate(row, subjects, effort.sample)?;
+    let n = if row.op.is_whole_file() { 1 } else { calibrate(row, subjects, effort.sample)? };
     let mut samples = vec![Vec::new(); subjects.len()];
-    for round in 0..effort.rounds {
+    for round in 0..effort.rounds.min(row.op.most_rounds()) {
         for step in 0..subjects.len() {
             let i = (round + step) % subjects.len();
             let (Some(subject), Some(samples)) = (subjects.get_mut(i), samples.get_mut(i)) else { continue };

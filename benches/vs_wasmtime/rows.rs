@@ -19,6 +19,14 @@ pub(crate) enum Op {
     FdPread { len: u32 },
     /// `pwrite` of so many bytes, always the same.
     FdPwrite { len: u32 },
+    /// `pread` of a page here and there in a file of so many MiB, every page of which was read before.
+    PreadRandom { mib: u32 },
+    /// `pwrite` of one page after the other of a file of so many MiB, again and again.
+    PwriteInTurn { mib: u32 },
+    /// Make a file of so many MiB from the start to the end, `len` bytes at a time, `fsync`, close.
+    SeqWrite { len: u32, mib: u32 },
+    /// `read` a file of so many MiB, `len` bytes at a time, that the kernel has in its cache and nobody else.
+    SeqReadCold { len: u32, mib: u32 },
     /// The whole of an open directory of so many files, in buffers of 4 KiB.
     FdReaddir { entries: u32 },
     /// There and back, counted as two.
@@ -44,6 +52,8 @@ pub(crate) struct Row {
 pub(crate) const TREE_FILES: u32 = 10_000;
 /// Sizes of transfers, with their names.
 pub(crate) const SIZES: [(u32, &str); 4] = [(13, "13B"), (4 << 10, "4KiB"), (64 << 10, "64KiB"), (1 << 20, "1MiB")];
+/// What one transfer of [`Op::PreadRandom`] and [`Op::PwriteInTurn`] is.
+pub(crate) const PAGE: u32 = 4 << 10;
 /// Sizes of listed directories.
 pub(crate) const LISTS: [u32; 2] = [10, 1000];
 /// How much a listing asks for at a time; wasi-libc's size.
@@ -66,12 +76,39 @@ impl Op {
             Op::FdPrestatGet => String::new(),
             Op::FdRead { len } | Op::FdPread { len } => format!("read-{len}"),
             Op::FdPwrite { len } => format!("work/write-{len}"),
+            Op::PreadRandom { mib } | Op::SeqReadCold { mib, .. } => format!("big-{mib}MiB"),
+            Op::PwriteInTurn { mib } => format!("work/overwrite-{mib}MiB"),
+            Op::SeqWrite { mib, .. } => format!("work/new-{mib}MiB"),
             Op::FdReaddir { entries } => format!("list-{entries}"),
             Op::PathRename => "work/name-a".to_owned(),
             Op::PathCreateRemoveDirectory => "work/directory".to_owned(),
             Op::Issue7973 { sync: false } => "work/issue".to_owned(),
             Op::Issue7973 { sync: true } => "work/issue-fsync".to_owned(),
             Op::TreeWalk => "tree".to_owned(),
+        }
+    }
+
+    /// Whether one turn is a whole file: a sample is one turn then, on a mount that did nothing before.
+    pub(crate) fn is_whole_file(self) -> bool {
+        matches!(self, Op::SeqWrite { .. } | Op::SeqReadCold { .. })
+    }
+
+    /// How many rounds are enough, where a turn takes long.
+    pub(crate) fn most_rounds(self) -> usize {
+        match self {
+            Op::SeqWrite { .. } => 9,
+            Op::SeqReadCold { .. } => 15,
+            _ => usize::MAX,
+        }
+    }
+
+    /// How many turns are compared: one, where each does the same.
+    pub(crate) fn turns_compared(self) -> u32 {
+        match self {
+            Op::PreadRandom { .. } => 100,
+            // Once around and a little further.
+            Op::PwriteInTurn { mib } => (mib << 20) / PAGE + 10,
+            _ => 1,
         }
     }
 
@@ -86,8 +123,12 @@ pub(crate) fn read_file_size(len: u32) -> u32 {
     len * if len < 4096 { 4096 } else { 16 }
 }
 
-/// Every row.
-pub(crate) fn all() -> Vec<Row> {
+/// How many MiB of a file are written and read as a whole, and in a run that only shows that it works.
+const WHOLE_MIB: u32 = 256;
+const WHOLE_MIB_QUICK: u32 = 16;
+
+/// Every row. The rows of whole files are those of smaller ones when it is to be quick, and are called so.
+pub(crate) fn all(quick: bool) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut row = |name: &str, op| rows.push(Row { name: format!("p1/{name}"), op });
     for (name, path, missing) in [
@@ -111,6 +152,8 @@ pub(crate) fn all() -> Vec<Row> {
     for (len, name) in SIZES {
         row(&format!("fd_pwrite/{name}/same-page"), Op::FdPwrite { len });
     }
+    row("fd_pread/4KiB/random-32MiB", Op::PreadRandom { mib: 32 });
+    row("fd_pwrite/4KiB/overwrite-8MiB", Op::PwriteInTurn { mib: 8 });
     for entries in LISTS {
         row(&format!("fd_readdir/{entries}"), Op::FdReaddir { entries });
     }
@@ -119,5 +162,13 @@ pub(crate) fn all() -> Vec<Row> {
     row("issue-7973", Op::Issue7973 { sync: false });
     row("issue-7973/fsync", Op::Issue7973 { sync: true });
     row("tree-walk/10000", Op::TreeWalk);
+    let mib = if quick { WHOLE_MIB_QUICK } else { WHOLE_MIB };
+    for (len, name) in [(64 << 10, "64KiB"), (4 << 10, "4KiB")] {
+        row(&format!("seq-write/{mib}MiB-{name}+fsync"), Op::SeqWrite { len, mib });
+    }
+    for (len, name) in [(64 << 10, "64KiB"), (1 << 20, "1MiB")] {
+        row(&format!("seq-read-cold/{mib}MiB-{name}"), Op::SeqReadCold { len, mib });
+    }
+    row("seq-read-cold/32MiB-4KiB", Op::SeqReadCold { len: 4 << 10, mib: 32 });
     rows
 }

@@ -19,7 +19,8 @@ pub(crate) trait Subject {
     /// is not the operation's is an error.
     fn observe(&mut self, op: Op) -> Result<Vec<u8>>;
 
-    /// Does the operation at least once to warm up and then `n` times; the time of these.
+    /// Does the operation at least once to warm up, unless it is that of a whole file, and then `n` times; the time of
+    /// these.
     fn run(&mut self, op: Op, n: u32) -> Result<Duration>;
 }
 

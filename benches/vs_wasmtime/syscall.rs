@@ -1,7 +1,7 @@
 //! The subject that is nothing but system calls.
 
 use crate::fixture;
-use crate::rows::{ISSUE_TEXT, LIST_BUFFER, Op, TREE_FILES, read_file_size};
+use crate::rows::{ISSUE_TEXT, LIST_BUFFER, Op, PAGE, TREE_FILES, read_file_size};
 use crate::subjects::{self, DIRECTORY, NOENT, REGULAR, Subject};
 use anyhow::{Context, Result, anyhow, ensure};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -43,14 +43,17 @@ struct Prepared<'a> {
     stat: Option<Statx>,
     files: (u64, u64),
     at: u32,
+    random: u32,
+    digest: Option<u64>,
 }
 
 impl Syscall {
     fn prepare(&mut self, op: Op) -> Result<Prepared<'_>> {
         let path = CString::new(op.path())?;
         let flags = match op {
-            Op::FdPwrite { .. } => Some(WRITE),
+            Op::FdPwrite { .. } | Op::PwriteInTurn { .. } => Some(WRITE),
             Op::FdFilestatGet | Op::FdRead { .. } | Op::FdPread { .. } | Op::FdReaddir { .. } => Some(READ),
+            Op::PreadRandom { .. } | Op::SeqReadCold { .. } => Some(READ),
             _ => None,
         };
         let file = match flags {
@@ -60,19 +63,23 @@ impl Syscall {
         .with_context(|| format!("cannot open {path:?}"))?;
         let len = match op {
             Op::FdRead { len } | Op::FdPread { len } | Op::FdPwrite { len } => len,
+            Op::SeqWrite { len, .. } | Op::SeqReadCold { len, .. } => len,
+            Op::PreadRandom { .. } | Op::PwriteInTurn { .. } => PAGE,
             _ => 0,
-        } as usize;
-        if let Op::FdPwrite { len } = op {
+        };
+        if let Op::FdPwrite { .. } | Op::PwriteInTurn { .. } | Op::SeqWrite { .. } = op {
             self.buf[..len as usize].copy_from_slice(&fixture::pattern(len));
         }
         let other = CString::new(Op::other_path())?;
-        let (buf, dir) = (&mut self.buf[..len], self.dir.as_fd());
-        Ok(Prepared { dir, path, other, file, buf, stat: None, files: (0, 0), at: u32::MAX })
+        let (buf, dir) = (&mut self.buf[..len as usize], self.dir.as_fd());
+        let (stat, files, digest) = (None, (0, 0), None);
+        let at = if matches!(op, Op::PwriteInTurn { .. }) { 0 } else { u32::MAX };
+        Ok(Prepared { dir, path, other, file, buf, stat, files, at, random: 1, digest })
     }
 }
 
-fn timed(n: u32, mut turn: impl FnMut(u32) -> io::Result<()>) -> Result<Duration> {
-    for i in (1..=1 + n / 20).rev() {
+fn timed((warm, n): (u32, u32), mut turn: impl FnMut(u32) -> io::Result<()>) -> Result<Duration> {
+    for i in (1..=warm).rev() {
         turn(i)?;
     }
     let start = Instant::now();
@@ -83,8 +90,9 @@ fn timed(n: u32, mut turn: impl FnMut(u32) -> io::Result<()>) -> Result<Duration
 }
 
 impl Prepared<'_> {
-    /// One warm-up turn and `n` more. The loops are apart, so that none pays for the choice among them.
-    fn turns(&mut self, op: Op, n: u32) -> Result<Duration> {
+    /// So many turns to warm up, and so many more on the clock. The loops are apart, so that none pays for the choice
+    /// among them.
+    fn turns(&mut self, op: Op, n: (u32, u32)) -> Result<Duration> {
         match op {
             Op::PathFilestatGet { missing: false, .. } => timed(n, |_| self.stat()),
             Op::PathFilestatGet { missing: true, .. } => timed(n, |_| match self.stat() {
@@ -106,6 +114,10 @@ impl Prepared<'_> {
             Op::FdRead { len } => timed(n, |_| self.read(len)),
             Op::FdPread { .. } => timed(n, |_| full(rustix::io::pread(&self.file, &mut *self.buf, 0)?, self.buf.len())),
             Op::FdPwrite { .. } => timed(n, |_| full(rustix::io::pwrite(&self.file, self.buf, 0)?, self.buf.len())),
+            Op::PreadRandom { mib } => timed(n, |_| self.read_at_random(mib)),
+            Op::PwriteInTurn { mib } => timed(n, |_| self.write_in_turn(mib)),
+            Op::SeqWrite { mib, .. } => timed(n, |_| self.write_whole(mib)),
+            Op::SeqReadCold { mib, .. } => timed(n, |_| self.read_whole(mib)),
             Op::FdReaddir { entries } => timed(n, |_| {
                 rustix::fs::seek(&self.file, SeekFrom::Start(0))?;
                 full(list(self.file.as_fd(), |_, _| Ok(()))?, entries as usize + 2)
@@ -141,6 +153,40 @@ impl Prepared<'_> {
         full(rustix::io::read(&self.file, &mut *self.buf)?, self.buf.len())
     }
 
+    fn read_at_random(&mut self, mib: u32) -> io::Result<()> {
+        self.random = self.random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let page = (self.random >> 8) % ((mib << 20) / PAGE);
+        full(rustix::io::pread(&self.file, &mut *self.buf, u64::from(page * PAGE))?, self.buf.len())
+    }
+
+    fn write_in_turn(&mut self, mib: u32) -> io::Result<()> {
+        self.buf[..4].copy_from_slice(&self.at.to_le_bytes());
+        full(rustix::io::pwrite(&self.file, self.buf, u64::from(self.at))?, self.buf.len())?;
+        self.at = (self.at + PAGE) % (mib << 20);
+        Ok(())
+    }
+
+    fn write_whole(&mut self, mib: u32) -> io::Result<()> {
+        let flags = WRITE.union(OFlags::CREATE).union(OFlags::TRUNC);
+        let file = rustix::fs::openat(self.dir, &self.path, flags, FILE_MODE)?;
+        for at in (0..u64::from(mib) << 20).step_by(self.buf.len()) {
+            self.buf[..8].copy_from_slice(&at.to_le_bytes());
+            full(rustix::io::write(&file, self.buf)?, self.buf.len())?;
+        }
+        rustix::fs::fsync(&file)
+    }
+
+    fn read_whole(&mut self, mib: u32) -> io::Result<()> {
+        rustix::fs::seek(&self.file, SeekFrom::Start(0))?;
+        for _ in (0..u64::from(mib) << 20).step_by(self.buf.len()) {
+            full(rustix::io::read(&self.file, &mut *self.buf)?, self.buf.len())?;
+            if let Some(sum) = &mut self.digest {
+                *sum = fixture::digest(*sum, self.buf);
+            }
+        }
+        Ok(())
+    }
+
     fn issue(&self, turn: u32, sync: bool) -> io::Result<()> {
         let file = rustix::fs::openat(self.dir, &self.path, WRITE.union(OFlags::CREATE), FILE_MODE)?;
         for j in 0..1000 {
@@ -158,7 +204,8 @@ impl Prepared<'_> {
                 let mtime = u64::try_from(stat.stx_mtime.tv_sec)? * 1_000_000_000 + u64::from(stat.stx_mtime.tv_nsec);
                 Ok(subjects::attributes(file_type, stat.stx_nlink.into(), stat.stx_size, mtime))
             }
-            Op::FdRead { .. } | Op::FdPread { .. } => Ok(self.buf.to_vec()),
+            Op::FdRead { .. } | Op::FdPread { .. } | Op::PreadRandom { .. } => Ok(self.buf.to_vec()),
+            Op::SeqReadCold { .. } => Ok(self.digest.unwrap_or(0).to_le_bytes().to_vec()),
             Op::FdReaddir { .. } => {
                 rustix::fs::seek(&self.file, SeekFrom::Start(0))?;
                 let mut entries = Vec::new();
@@ -233,7 +280,8 @@ impl Subject for Syscall {
         ensure!(self.can(op), "there is no such system call");
         fixture::reset(&self.root, op)?;
         let mut prepared = self.prepare(op)?;
-        prepared.turns(op, 0)?;
+        prepared.digest = Some(0);
+        prepared.turns(op, (op.turns_compared(), 0))?;
         let errno = if matches!(op, Op::PathFilestatGet { missing: true, .. }) { NOENT } else { 0 };
         let mut observed = errno.to_le_bytes().to_vec();
         observed.extend(prepared.seen(op)?);
@@ -242,6 +290,8 @@ impl Subject for Syscall {
     }
 
     fn run(&mut self, op: Op, n: u32) -> Result<Duration> {
-        self.prepare(op)?.turns(op, n)
+        fixture::ready(&self.root, op)?;
+        let warm = if op.is_whole_file() { 0 } else { 1 + n / 20 };
+        self.prepare(op)?.turns(op, (warm, n))
     }
 }

@@ -22,7 +22,8 @@ use clap::{Parser, Subcommand};
         wasi-gofer --dir data::/data::ro --mount type=memory,dst=/tmp,size=64m app.wasm\n  \
         wasi-gofer --mount type=directfs,src=cache,dst=/cache,cache=exclusive --stats app.wasm\n  \
         wasi-gofer ls -l --dir data::/data /data\n\n\
-        Exit codes: the guest's own; 134 for a trap; 125 for a failure of wasi-gofer itself."
+        Exit codes: the guest's own; 134 for a trap; 128 and its number for a signal; 125 for a failure of \
+        wasi-gofer itself."
 )]
 struct Cli {
     #[command(subcommand)]

@@ -2,8 +2,9 @@
 
 use std::fmt::Display;
 use std::io::Write;
+use std::time::Duration;
 use wasi_gofer::Failure;
-use wasi_gofer::abi::Error;
+use wasi_gofer::abi::{Errno, Error};
 
 /// Our own failures: the command line, a mount, a module that cannot be run. Docker's code for the same.
 pub(crate) const OURS: i32 = 125;
@@ -39,9 +40,12 @@ pub(crate) fn describe(error: Error) -> String {
     format!("{words} ({errno})")
 }
 
-/// What to say of something that a guest wrote and that may be lost.
-pub(crate) fn lost(failure: &Failure) -> String {
-    let reason = describe(failure.errno.into());
+/// What to say of something that a guest wrote and that may be lost; `timeout` is how long the attempt was given.
+pub(crate) fn lost(failure: &Failure, timeout: Duration) -> String {
+    let reason = match failure.errno {
+        Errno::Timedout => format!("not done within {timeout:?} (`--shutdown-timeout`)"),
+        errno => describe(errno.into()),
+    };
     let mount = &failure.mount;
     match &failure.path {
         Some(path) => format!("what the guest wrote to `{path}` may not have reached the mount at `{mount}`: {reason}"),
@@ -51,11 +55,25 @@ pub(crate) fn lost(failure: &Failure) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::describe;
+    use super::{describe, lost};
+    use std::time::Duration;
+    use wasi_gofer::Failure;
     use wasi_gofer::abi::Errno;
 
     #[test]
     fn describe_has_words_and_the_errno() {
         assert_eq!(describe(Errno::Noent.into()), "No such file or directory (ENOENT)");
+    }
+
+    #[test]
+    fn lost_names_the_file_the_mount_and_the_reason() {
+        let failure = |path: Option<&str>, errno| {
+            let path = path.map(ToOwned::to_owned);
+            lost(&Failure { mount: "/d".to_owned(), path, errno }, Duration::from_millis(250))
+        };
+        let message = failure(Some("a/b.txt"), Errno::Nospc);
+        assert!(message.contains("`a/b.txt`") && message.contains("`/d`") && message.contains("ENOSPC"), "{message}");
+        let message = failure(None, Errno::Timedout);
+        assert!(message.contains("`/d`") && message.contains("within 250ms (`--shutdown-timeout`)"), "{message}");
     }
 }

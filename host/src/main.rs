@@ -2,6 +2,7 @@
 
 mod cli;
 mod commands;
+mod ending;
 mod engine;
 mod exit;
 mod guest;
@@ -12,6 +13,7 @@ mod mounts;
 mod options;
 mod rlimit;
 mod show;
+mod signals;
 mod stats;
 mod suggest;
 mod sys;

@@ -1,16 +1,19 @@
 //! The grammar of `--dir` and `--mount`.
 
+mod data;
 mod fields;
 mod keys;
 mod values;
 
 use anyhow::{Result, bail};
+use data::DataKeys;
 use fields::Field;
 use keys::Key;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
-use wasi_gofer::FsOptions;
+pub(crate) use values::{duration, memory_size};
+use wasi_gofer::{CachePolicy, FsOptions};
 
 /// A mount as the command line says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +116,9 @@ struct Draft {
     dst: Option<String>,
     read_only: Option<bool>,
     read_write: Option<bool>,
+    cache: Option<CachePolicy>,
     fs: FsOptions,
+    data: DataKeys,
     fds: Option<usize>,
     size: Option<u64>,
 }
@@ -127,7 +132,7 @@ impl Draft {
             Key::Destination => self.dst = Some(absolute(name, bytes(field)?)?),
             Key::ReadOnly => self.read_only = Some(values::switch(name, optional(field)?)?),
             Key::ReadWrite => self.read_write = Some(values::switch(name, optional(field)?)?),
-            Key::Cache => self.fs.cache = values::policy(name, text(field)?)?,
+            Key::Cache => self.cache = Some(values::policy(name, text(field)?)?),
             Key::DentryCacheLimit => self.fs.dentry_cache_limit = count(field)?,
             Key::DentryCacheBytes => self.fs.dentry_cache_bytes = memory(field)?,
             Key::NegativeLimit => self.fs.negative_limit = count(field)?,
@@ -143,6 +148,13 @@ impl Draft {
             Key::DefaultUid | Key::DefaultGid => drop(values::number(name, text(field)?, u32::MAX)?),
             Key::Fds => self.fds = Some(count(field)?),
             Key::Size => self.size = Some(values::size(name, text(field)?)?),
+            Key::PageCache => self.data.page_cache_bytes = Some(memory(field)?),
+            Key::PageSize => self.data.page_bytes = Some(values::page_size(name, text(field)?)?),
+            Key::ForcePageCache => self.data.force_page_cache = Some(values::switch(name, optional(field)?)?),
+            Key::Writeback => self.data.writeback = Some(values::duration(name, text(field)?)?),
+            Key::Noatime => self.data.noatime = Some(values::switch(name, optional(field)?)?),
+            Key::Relatime => self.data.relatime = Some(values::switch(name, optional(field)?)?),
+            Key::Watches => self.data.watches = Some(count(field)?),
         }
         Ok(())
     }
@@ -163,7 +175,9 @@ impl Draft {
             (_, Some(_)) if self.size.is_some() => bail!("`size` belongs to type=memory: a directory has no size here"),
             (_, Some(path)) => Source::Directfs(path),
         };
-        Ok(MountSpec { source, dst, read_only, fs: self.fs, fds: self.fds })
+        let mut fs = FsOptions { cache: self.cache.unwrap_or_default(), ..self.fs };
+        self.data.settle(&mut fs, self.cache.is_some())?;
+        Ok(MountSpec { source, dst, read_only, fs, fds: self.fds })
     }
 }
 
@@ -213,7 +227,8 @@ mod tests {
     use super::{MountSpec, Source, parse_dir, parse_mount};
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
-    use wasi_gofer::{CachePolicy, FsOptions};
+    use std::time::Duration;
+    use wasi_gofer::{AtimePolicy, CachePolicy, FsOptions};
 
     fn mount(text: &str) -> MountSpec {
         parse_mount(OsStr::new(text)).unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -271,7 +286,8 @@ mod tests {
         let spec = mount(
             "type=directfs,source=/s,target=/t,readonly,cache=fscache,dentry_cache_limit=1,dentry_cache_bytes=2k,\
              negative_limit=3,list_limit=4k,list_cache_bytes=5m,idle_handle_limit=6,lock=off,\
-             overlayfs_stale_read=false,disable_file_handle_sharing,dfltuid=7,dfltgid=8,fds=900",
+             overlayfs_stale_read=false,disable_file_handle_sharing,dfltuid=7,dfltgid=8,fds=900,pagecache=9m,\
+             page_size=8k,force_page_cache,writeback=250ms,noatime,watches=0",
         );
         let fs = FsOptions {
             cache: CachePolicy::Exclusive,
@@ -284,7 +300,12 @@ mod tests {
             lock: false,
             share_stale_handles: true,
             disable_handle_sharing: true,
-            ..FsOptions::default()
+            page_cache_bytes: 9 << 20,
+            page_bytes: 8192,
+            force_page_cache: true,
+            writeback: Duration::from_millis(250),
+            atime: AtimePolicy::Noatime,
+            watches: 0,
         };
         let source = Source::Directfs("/s".into());
         assert_eq!(spec, MountSpec { source, dst: "/t".to_owned(), read_only: true, fs, fds: Some(900) });
@@ -322,6 +343,61 @@ mod tests {
         }
         assert!(mount_error("src=/s,dst=/t,ro,rw").contains("both `ro` and `rw`"));
         assert!(mount_error("src=/s,dst=/t,ro=n,rw=n").contains("neither `ro` nor `rw`"));
+    }
+
+    #[test]
+    fn mount_reads_atime_switches_in_every_form() {
+        for (text, atime) in [
+            ("noatime", AtimePolicy::Noatime),
+            ("noatime=off", AtimePolicy::Relatime),
+            ("relatime", AtimePolicy::Relatime),
+            ("relatime=off", AtimePolicy::Noatime),
+            ("noatime,relatime=off", AtimePolicy::Noatime),
+            ("noatime=off,relatime", AtimePolicy::Relatime),
+        ] {
+            assert_eq!(mount(&format!("src=/s,dst=/t,cache=exclusive,{text}")).fs.atime, atime, "{text}");
+        }
+    }
+
+    #[test]
+    fn mount_takes_data_keys_where_they_act_and_zeroes_everywhere() {
+        for text in [
+            "cache=writethrough,pagecache=1m,page_size=512,force_page_cache,relatime",
+            "writeback=5,cache=exclusive",
+            "cache=shared,watches=10",
+            "cache=none,watches=10",
+            "watches=10",
+            "pagecache=0,force_page_cache=off",
+            "cache=exclusive,pagecache=0,noatime,watches=0",
+            "cache=none,pagecache=0,watches=0",
+        ] {
+            mount(&format!("src=/s,dst=/t,{text}"));
+            mount(&format!("type=memory,dst=/t,{text}"));
+        }
+    }
+
+    #[test]
+    fn mount_refuses_data_keys_that_can_do_nothing_naming_both() {
+        for (text, key, other) in [
+            ("cache=shared,pagecache=1m", "`pagecache`", "cache=shared:"),
+            ("pagecache=1m", "`pagecache`", "cache=shared (the default):"),
+            ("cache=none,page_size=4k", "`page_size`", "cache=none:"),
+            ("force_page_cache,cache=shared", "`force_page_cache`", "cache=shared:"),
+            ("cache=exclusive,pagecache=0,force_page_cache", "`force_page_cache`", "`pagecache=0`"),
+            ("cache=exclusive,page_size=4k,pagecache=0", "`page_size`", "`pagecache=0`"),
+            ("cache=exclusive,pagecache=0,writeback=1s", "`writeback`", "`pagecache=0`"),
+            ("cache=writethrough,writeback=1s", "`writeback`", "cache=writethrough:"),
+            ("writeback=1s", "`writeback`", "cache=shared (the default):"),
+            ("cache=none,noatime", "`noatime`", "cache=none:"),
+            ("relatime", "`relatime`", "cache=shared (the default):"),
+            ("cache=exclusive,watches=1", "`watches`", "cache=exclusive:"),
+            ("watches=1,cache=fscache_writethrough", "`watches`", "cache=writethrough:"),
+            ("cache=exclusive,noatime,relatime", "`noatime`", "both"),
+            ("cache=exclusive,noatime=off,relatime=off", "`noatime`", "neither"),
+        ] {
+            let message = mount_error(&format!("src=/s,dst=/t,{text}"));
+            assert!(message.contains(key) && message.contains(other), "{text}: {message}");
+        }
     }
 
     #[test]

@@ -78,13 +78,16 @@ impl MountArgs {
         self.specs.is_empty()
     }
 
-    /// Opens every mount.
-    pub(crate) fn build(&self) -> Result<Gofer> {
+    /// Opens every mount. Their caches hold so many bytes of file data together, where that is said.
+    pub(crate) fn build(&self, page_cache_max: Option<usize>) -> Result<Gofer> {
         let budget = match self.budget(rlimit::raise_open_files())? {
             Some(fds) => FdBudget::new(fds),
             None => FdBudget::process(),
         };
         let mut builder = Gofer::builder();
+        if let Some(bytes) = page_cache_max {
+            builder.page_cache_max(bytes);
+        }
         for spec in &self.specs {
             let options = MountOptions { read_only: spec.read_only, fs: spec.fs.clone() };
             match &spec.source {

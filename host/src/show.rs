@@ -25,7 +25,7 @@ impl ShowArgs {
         if self.mounts.is_empty() {
             bail!("nothing is mounted: `--mount` or `--dir` says what to look at");
         }
-        Ok(self.mounts.build()?.ctx())
+        Ok(self.mounts.build(None)?.ctx())
     }
 }
 

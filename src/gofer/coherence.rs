@@ -7,6 +7,7 @@ use crate::backend::Capabilities;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Coherence {
     policy: CachePolicy,
+    caches_data: bool,
     share_handles: bool,
     confirms_name_at_open: bool,
     watches: usize,
@@ -18,8 +19,10 @@ impl Coherence {
         let own_handles = options.cache == CachePolicy::None
             || options.disable_handle_sharing
             || (capabilities.stale_handles && options.cache == CachePolicy::Shared && !options.share_stale_handles);
+        let owns = matches!(options.cache, CachePolicy::Exclusive | CachePolicy::Writethrough);
         Coherence {
             policy: options.cache,
+            caches_data: owns && options.page_cache_bytes > 0,
             share_handles: !own_handles,
             confirms_name_at_open: capabilities.confirms_name_at_open,
             watches: options.watches,
@@ -55,6 +58,18 @@ impl Coherence {
     /// Whether a directory's list is remembered, also of one that is not watched.
     pub(crate) fn may_cache_lists(self) -> bool {
         self.trusts_names()
+    }
+
+    /// Whether file data is cached, and lengths and times with it.
+    #[inline]
+    pub(crate) fn caches_data(self) -> bool {
+        self.caches_data
+    }
+
+    /// Whether writes may be ahead of the backend.
+    #[inline]
+    pub(crate) fn writes_back(self) -> bool {
+        self.caches_data && self.policy == CachePolicy::Exclusive
     }
 
     /// Whether an open is itself the check of the last name.

@@ -1,12 +1,15 @@
 //! Open files and directories.
 
+use super::ended::Ended;
 use super::fs::{DentryRef, GoferFs};
 use super::handle::HandleSet;
 use super::inode::Inode;
-use crate::abi::{Call, FileType, OpenFlags};
+use super::page::{DataCell, ReadAhead};
+use crate::abi::{Call, Error, FileType, OpenFlags, Result};
 use crate::backend::ErasedHandle;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// An open file: it works whatever becomes of its names. [`File::close`] ends it; one that is merely dropped is closed
 /// by the next operation on its filesystem.
@@ -15,6 +18,17 @@ pub struct File {
     pub(super) inode: Arc<Inode>,
     pub(super) read: Option<ErasedHandle>,
     pub(super) write: Option<ErasedHandle>,
+    /// One to read with where the file itself may not: pages are completed through it.
+    pub(super) fetch: Option<ErasedHandle>,
+    /// Whether its data goes through the page cache.
+    pub(super) cached: bool,
+    /// Whether its writes reach the backend before they return.
+    pub(super) through: bool,
+    /// The inode's cached data, found at the first use.
+    pub(super) data: OnceLock<Arc<DataCell>>,
+    pub(super) ahead: ReadAhead,
+    /// Failures of write-back that were there when it was opened, or that it was told of.
+    seen_failures: AtomicU32,
     closed: bool,
 }
 
@@ -34,20 +48,51 @@ impl File {
 
     /// An open file over `handle`, which gives at least `access`.
     pub(super) fn new(fs: &Arc<GoferFs>, inode: Arc<Inode>, handle: ErasedHandle, access: OpenFlags) -> Self {
-        inode.opened();
         let read = access.contains(OpenFlags::READ).then(|| Arc::clone(&handle));
         let write = access.contains(OpenFlags::WRITE).then(|| Arc::clone(&handle));
         // An open without access still holds the object, so that its attributes can be asked for.
         let read = if read.is_none() && write.is_none() { Some(handle) } else { read };
-        File { fs: Arc::clone(fs), inode, read, write, closed: false }
+        File::with_handles(fs, inode, (read, write, None), access)
+    }
+
+    fn with_handles(
+        fs: &Arc<GoferFs>,
+        inode: Arc<Inode>,
+        (read, write, fetch): (Option<ErasedHandle>, Option<ErasedHandle>, Option<ErasedHandle>),
+        access: OpenFlags,
+    ) -> Self {
+        inode.opened();
+        File {
+            cached: fs.coherence.caches_data() && inode.file_type() == FileType::Regular && inode.node().is_some(),
+            through: !fs.coherence.writes_back() || access.intersects(OpenFlags::SYNC | OpenFlags::DSYNC),
+            seen_failures: AtomicU32::new(inode.failures()),
+            fs: Arc::clone(fs),
+            inode,
+            read,
+            write,
+            fetch,
+            data: OnceLock::new(),
+            ahead: ReadAhead::default(),
+            closed: false,
+        }
     }
 
     /// An open file over the handles that its inode shares.
     pub(super) fn sharing(fs: &Arc<GoferFs>, inode: Arc<Inode>, set: &HandleSet, access: OpenFlags) -> Self {
-        inode.opened();
-        let read = set.read().filter(|_| access.contains(OpenFlags::READ)).map(Arc::clone);
-        let write = set.write().filter(|_| access.contains(OpenFlags::WRITE)).map(Arc::clone);
-        File { fs: Arc::clone(fs), inode, read, write, closed: false }
+        let wants = |flag| access.contains(flag);
+        let read = set.read().filter(|_| wants(OpenFlags::READ)).map(Arc::clone);
+        let write = set.write().filter(|_| wants(OpenFlags::WRITE)).map(Arc::clone);
+        let fetch = set.read().filter(|_| read.is_none()).map(Arc::clone);
+        File::with_handles(fs, inode, (read, write, fetch), access)
+    }
+
+    /// Tells a failure of write-back that it was not told of yet.
+    pub(super) fn unseen_failure(&self) -> Result<()> {
+        let failures = self.inode.failures();
+        if self.seen_failures.swap(failures, Ordering::AcqRel) == failures {
+            return Ok(());
+        }
+        Err(Error::Errno(Inode::failure_of(failures)))
     }
 
     /// The file's type.
@@ -56,38 +101,54 @@ impl File {
         self.inode.file_type()
     }
 
-    /// Ends the file; the last one of an inode gives its handles up, or leaves them for the next open where the policy
-    /// allows it.
-    pub fn close(mut self, call: &Call) {
-        let (inode, handles) = self.take();
+    /// Ends the file; the last one of an inode brings what is not in the backend yet there, and gives its handles up or
+    /// leaves them for the next open where the policy allows it. The file is closed in any case; the error is that of a
+    /// write-back that the file was not told of, the one of this close among them.
+    pub fn close(mut self, call: &Call) -> Result<()> {
+        let end = self.take();
         let fs = Arc::clone(&self.fs);
+        // The inode goes with its last reference, so this one must not be there any more.
         drop(self);
-        fs.close(call, inode, handles);
+        fs.close(call, end)
     }
 
-    fn take(&mut self) -> (Arc<Inode>, Vec<ErasedHandle>) {
+    fn take(&mut self) -> Ended {
         self.closed = true;
-        let handles = self.read.take().into_iter().chain(self.write.take());
-        // Handles that the inode shares are only let go of here; the last reference to an own one is released.
-        let own = handles.filter(|handle| Arc::strong_count(handle) == 1).collect();
-        (Arc::clone(&self.inode), own)
+        Ended {
+            inode: Arc::clone(&self.inode),
+            handles: [self.read.take(), self.write.take(), self.fetch.take()],
+            cell: self.data.take(),
+            seen_failures: *self.seen_failures.get_mut(),
+        }
     }
 }
 
 impl Drop for File {
     fn drop(&mut self) {
         if !self.closed {
-            let (inode, handles) = self.take();
-            self.fs.close_later(inode, handles);
+            let end = self.take();
+            self.fs.close_later(end);
         }
     }
 }
 
 impl GoferFs {
-    /// Counts a close and releases what it frees.
-    pub(super) fn close(&self, call: &Call, inode: Arc<Inode>, own: Vec<ErasedHandle>) {
-        self.release_handles(call, own);
-        if inode.closed() {
+    /// Counts a close, brings out what the last one must, and releases what it frees.
+    pub(super) fn close(&self, call: &Call, end: Ended) -> Result<()> {
+        let Ended { inode, handles, cell, seen_failures } = end;
+        let last = inode.closed();
+        // The one that is closed last need not be the one that wrote.
+        let cell = if last { cell.or_else(|| inode.cell()) } else { cell };
+        let brought_out = match &cell {
+            Some(cell) if last => self.bring_out_at_close(call, &inode, cell),
+            _ => Ok(()),
+        };
+        drop(cell);
+        let failures = inode.failures();
+        // What ended with the call is no failure of the file, and is not counted as one.
+        let told = if failures == seen_failures { brought_out } else { Err(Inode::failure_of(failures).into()) };
+        self.let_go(call, handles.into_iter().flatten());
+        if last {
             let keeps = self.coherence.keeps_idle_handles() && inode.attr().0.nlink > 0;
             if keeps {
                 let surplus = self.idle.add(&inode);
@@ -101,6 +162,7 @@ impl GoferFs {
         if Arc::strong_count(&inode) <= 2 {
             self.bury(call, vec![inode]);
         }
+        told
     }
 }
 

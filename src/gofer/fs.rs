@@ -2,16 +2,19 @@
 
 use super::coherence::Coherence;
 use super::dentry::{DentryId, Limits, Tree};
+use super::dirty::DirtyFiles;
+use super::ended::Ended;
 use super::flights::Flights;
 use super::gate::Gate;
 use super::handle::IdleHandles;
 use super::inode::{Inode, InodeTable};
 use super::options::FsOptions;
+use super::page::{PageBudget, PageCeiling, Recency};
 use super::stats::{FsStats, Op, Stats};
 use super::watches::Watches;
-use crate::abi::{Call, FileType, Result, StatFs};
+use crate::abi::{Call, Errno, FileType, Result, StatFs};
 use crate::backend::{ErasedBackend, ErasedHandle, ErasedNode, SharedBackend};
-use crate::sync::{Rank, RankedMutex, Sharded};
+use crate::sync::{Background, Rank, RankedMutex, Sharded, pause};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -37,6 +40,11 @@ pub struct GoferFs {
     pub(super) stats: Stats,
     /// Before every change of file data.
     pub(super) gate: Gate,
+    pub(super) pages: Arc<PageBudget>,
+    pub(super) recency: Recency,
+    pub(super) dirty: DirtyFiles,
+    /// Brings out what is dirty for long enough.
+    pub(super) background: Background,
     /// Bytes of the lists that open directories keep.
     pub(super) kept_lists: AtomicUsize,
     pub(super) root: DentryId,
@@ -47,7 +55,7 @@ pub struct GoferFs {
 #[derive(Default)]
 struct Graveyard {
     dentries: Vec<DentryId>,
-    files: Vec<(Arc<Inode>, Vec<ErasedHandle>)>,
+    files: Vec<Ended>,
 }
 
 impl fmt::Debug for GoferFs {
@@ -59,6 +67,14 @@ impl fmt::Debug for GoferFs {
 impl GoferFs {
     /// A cache over `backend`. `EBUSY` when the policy owns the tree and somebody else holds its lock.
     pub fn new(backend: &SharedBackend, options: FsOptions) -> Result<Arc<GoferFs>> {
+        GoferFs::below(backend, options, PageCeiling::process())
+    }
+
+    /// As [`GoferFs::new`], with pages that count against `ceiling`. `EINVAL` for pages of a size that is none.
+    pub fn below(backend: &SharedBackend, options: FsOptions, ceiling: Arc<PageCeiling>) -> Result<Arc<GoferFs>> {
+        if !options.page_bytes.is_power_of_two() || !(512..=65_536).contains(&options.page_bytes) {
+            return Err(Errno::Inval.into());
+        }
         let backend = Arc::clone(backend.erased());
         let capabilities = backend.capabilities();
         let coherence = Coherence::new(&options, capabilities);
@@ -71,6 +87,7 @@ impl GoferFs {
         let (root_inode, _) = inodes.find_or_insert(found.node, &found.stat);
         let tree = Tree::new(Arc::clone(&root_inode));
         let root = tree.id(tree.root());
+        let pages = PageBudget::new(options.page_cache_bytes, options.page_bytes, ceiling);
         Ok(Arc::new(GoferFs {
             backend,
             coherence,
@@ -85,6 +102,10 @@ impl GoferFs {
             graveyard_used: AtomicBool::new(false),
             stats: Stats::default(),
             gate: Gate::default(),
+            recency: Recency::new(&pages),
+            pages,
+            dirty: DirtyFiles::default(),
+            background: Background::default(),
             kept_lists: AtomicUsize::new(0),
             root,
             root_inode,
@@ -131,6 +152,8 @@ impl GoferFs {
         stats.cache_bytes = tree.total_bytes() as u64;
         stats.watches = self.watches.count() as u64;
         (stats.queue_drains, stats.queue_overflows) = self.watches.figures();
+        stats.page_bytes = self.pages.used() as u64;
+        stats.dirty_bytes = self.pages.dirty() as u64;
         stats
     }
 
@@ -162,9 +185,14 @@ impl GoferFs {
         Some(DentryRef { fs: Arc::clone(self), id: tree.id(index), inode: Some(inode) })
     }
 
-    /// From now on every call that would change a file's data waits until that call ends.
+    /// From now on every call that would change a file's data waits until that call ends. Those that came before are
+    /// through when this returns.
     pub fn hold_writes(&self) {
         self.gate.close();
+        // A writer looks at the gate under its file's lock: whoever looked before leaves it before we have been there.
+        let mut cells = Vec::new();
+        self.inodes.for_each(|inode| cells.extend(inode.cell()));
+        cells.iter().for_each(|cell| drop(cell.write()));
     }
 
     /// Runs a change of the tree, then evicts to the limits; what died is released once the lock is gone.
@@ -220,6 +248,17 @@ impl GoferFs {
         }
     }
 
+    /// Lets go of references to handles; the last one of a handle is handed back to the backend.
+    pub(super) fn let_go(&self, call: &Call, handles: impl Iterator<Item = ErasedHandle>) {
+        let mut last: Vec<ErasedHandle> = Vec::new();
+        for handle in handles {
+            if Arc::strong_count(&handle) == 1 {
+                last.push(handle);
+            }
+        }
+        self.release_handles(call, last);
+    }
+
     /// Does the after-work of references that were dropped in places that must not do I/O, if there is any.
     #[inline]
     pub fn after(&self, call: &Call) {
@@ -238,14 +277,17 @@ impl GoferFs {
                 }
             });
         }
-        for (inode, handles) in files {
-            self.close(call, inode, handles);
+        for end in files {
+            // Nobody is there to be told; the file stays dirty, and whoever brings it out next is told.
+            if let Err(error) = self.close(call, end) {
+                tracing::warn!(target: "wasi_gofer::gofer", %error, "a file that was not closed cannot be written back yet");
+            }
         }
     }
 
     /// Leaves a close to the next operation.
-    pub(super) fn close_later(&self, inode: Arc<Inode>, handles: Vec<ErasedHandle>) {
-        self.graveyard.lock().files.push((inode, handles));
+    pub(super) fn close_later(&self, end: Ended) {
+        self.graveyard.lock().files.push(end);
         self.graveyard_used.store(true, Ordering::Release);
     }
 
@@ -267,9 +309,14 @@ impl GoferFs {
         });
     }
 
-    /// Drops every cached dentry, list and handle that nothing refers to.
+    /// Drops every cached dentry, list and handle that nothing refers to, and every page that the backend has too.
     pub fn drop_caches(&self, call: &Call) {
         self.after(call);
+        let mut cells = Vec::new();
+        self.inodes.for_each(|inode| cells.extend(inode.cell()));
+        cells.iter().for_each(|cell| cell.write().drop_clean());
+        drop(cells);
+        self.recency.drop_stale();
         let mut dead = Vec::new();
         let mut tree = self.tree.write();
         // Twice: the first pass takes the second chances away.
@@ -293,6 +340,7 @@ impl GoferFs {
     /// Releases the handles of inodes that left the idle list.
     pub(super) fn release_idle(&self, call: &Call, inodes: Vec<Arc<Inode>>) {
         for inode in inodes {
+            self.bring_out_idle(call, &inode);
             let handles = inode.take_handles();
             self.release_handles(call, handles);
             self.bury(call, vec![inode]);
@@ -317,12 +365,36 @@ impl GoferFs {
                 missing = Some(format!("inode {:?} is in the table alone", inode.key()));
             }
         });
-        missing.map_or(Ok(()), Err)
+        missing.map_or(Ok(()), Err)?;
+        drop(tree);
+        // Write-back goes on meanwhile, and counts what it changes as it goes.
+        let mut checked = self.check_data();
+        for attempt in 0..64 {
+            if checked.is_ok() {
+                break;
+            }
+            pause(attempt, true);
+            checked = self.check_data();
+        }
+        checked
+    }
+
+    /// Checks every file's pages, and that their costs add up to what is counted.
+    fn check_data(&self) -> Result<(), String> {
+        let mut cells = Vec::new();
+        self.inodes.for_each(|inode| cells.extend(inode.cell()));
+        let (mut pages, mut dirty) = (0, 0);
+        for cell in &cells {
+            let (some, some_dirty) = cell.read().check()?;
+            (pages, dirty) = (pages + some, dirty + some_dirty);
+        }
+        self.pages.check(pages, dirty)
     }
 }
 
 impl Drop for GoferFs {
     fn drop(&mut self) {
+        self.bring_out_at_drop();
         if let Some(node) = self.root_inode.node() {
             self.backend.pin(node, false);
         }

@@ -39,8 +39,11 @@
 //! nor an open file refers to it; then its node and handles are handed to the backend's `release`, never from a `Drop`
 //! under a lock.
 
+mod clock;
 mod coherence;
 mod dentry;
+mod dirty;
+mod ended;
 mod file;
 mod flights;
 mod fs;
@@ -49,6 +52,7 @@ mod handle;
 mod inode;
 mod ops;
 mod options;
+mod page;
 mod stats;
 mod wait;
 mod watches;
@@ -56,6 +60,7 @@ mod watches;
 pub use dentry::{DirEntry, DirList};
 pub use file::{File, OpenDir};
 pub use fs::{DentryRef, GoferFs};
-pub use ops::{KeptList, Listing, StatAt, Stop, Walked};
+pub use ops::{KeptList, Listing, Lost, StatAt, Stop, Walked};
 pub use options::{AtimePolicy, CachePolicy, FsOptions, UnknownPolicy};
+pub use page::PageCeiling;
 pub use stats::FsStats;

@@ -51,7 +51,7 @@ pub(crate) struct Stats {
     hot: Counter<5>,
     ops: Counter<OPS>,
     evictions: AtomicU64,
-    bytes_read: Counter<2>,
+    data: Counter<5>,
 }
 
 const HITS: usize = 0;
@@ -59,6 +59,12 @@ const NEGATIVE_HITS: usize = 1;
 const MISSES: usize = 2;
 const REVALIDATIONS: usize = 3;
 const QUEUE_ANSWERS: usize = 4;
+
+const BYTES_READ: usize = 0;
+const BYTES_WRITTEN: usize = 1;
+const PAGE_HITS: usize = 2;
+const PAGE_MISSES: usize = 3;
+const WRITTEN_BACK: usize = 4;
 
 impl Stats {
     /// Components answered from cached entries.
@@ -108,13 +114,31 @@ impl Stats {
     /// File bytes read.
     #[inline]
     pub(crate) fn read(&self, n: usize) {
-        self.bytes_read.add(0, n as u64);
+        self.data.add(BYTES_READ, n as u64);
+    }
+
+    /// A read that the page cache answered, of so many bytes.
+    #[inline]
+    pub(crate) fn page_hit(&self, n: u64) {
+        self.data.add(PAGE_HITS, 1);
+        self.data.add(BYTES_READ, n);
+    }
+
+    /// A read for which the backend was asked, of so many bytes.
+    pub(crate) fn page_miss(&self, n: u64) {
+        self.data.add(PAGE_MISSES, 1);
+        self.data.add(BYTES_READ, n);
+    }
+
+    /// Bytes that write-back brought to the backend.
+    pub(crate) fn written_back(&self, n: u64) {
+        self.data.add(WRITTEN_BACK, n);
     }
 
     /// File bytes written.
     #[inline]
     pub(crate) fn written(&self, n: usize) {
-        self.bytes_read.add(1, n as u64);
+        self.data.add(BYTES_WRITTEN, n as u64);
     }
 
     /// A copy of the present figures.
@@ -132,13 +156,18 @@ impl Stats {
                 .map(|(i, name)| (*name, self.ops.sum(i)))
                 .filter(|(_, calls)| *calls > 0)
                 .collect(),
-            bytes_read: self.bytes_read.sum(0),
-            bytes_written: self.bytes_read.sum(1),
+            bytes_read: self.data.sum(BYTES_READ),
+            bytes_written: self.data.sum(BYTES_WRITTEN),
+            bytes_written_back: self.data.sum(WRITTEN_BACK),
+            page_hits: self.data.sum(PAGE_HITS),
+            page_misses: self.data.sum(PAGE_MISSES),
             cache_bytes: 0,
             watches: 0,
             queue_answers: self.queue_answers(),
             queue_drains: 0,
             queue_overflows: 0,
+            page_bytes: 0,
+            dirty_bytes: 0,
         }
     }
 }
@@ -164,6 +193,12 @@ pub struct FsStats {
     pub bytes_read: u64,
     /// File bytes written by guests.
     pub bytes_written: u64,
+    /// Bytes of those that write-back brought to the backend.
+    pub bytes_written_back: u64,
+    /// Reads that the page cache answered.
+    pub page_hits: u64,
+    /// Reads of cached files for which the backend was asked.
+    pub page_misses: u64,
     /// Estimated bytes that dentries, inodes and directory lists take now.
     pub cache_bytes: u64,
     /// Directories that the backend's change queue watches now.
@@ -174,4 +209,8 @@ pub struct FsStats {
     pub queue_drains: u64,
     /// How often the queue had lost changes, so that nothing was believed any more.
     pub queue_overflows: u64,
+    /// Estimated bytes that cached file data takes now.
+    pub page_bytes: u64,
+    /// Those of them that the backend does not have yet.
+    pub dirty_bytes: u64,
 }

@@ -1,6 +1,26 @@
-//! The clock that bounds waits.
+//! Clocks: the one that bounds waits, and the one that files are stamped with.
 
+use rustix::time::{ClockId, clock_gettime};
 use std::time::{Duration, Instant};
+
+/// The present moment of the clock that deadlines are given in.
+pub(crate) fn monotonic() -> Instant {
+    Instant::now()
+}
+
+/// As [`coarse_time`], by the clock that tells any two moments apart, and costs more.
+pub(crate) fn fine_time() -> (i64, u32) {
+    let now = clock_gettime(ClockId::Realtime);
+    (now.tv_sec, u32::try_from(now.tv_nsec).unwrap_or(0))
+}
+
+/// Seconds and nanoseconds since 1970 for a file that is changed or read now, by the clock that Linux's filesystems
+/// stamp with: it goes in steps of some milliseconds and costs no system call.
+#[inline]
+pub(crate) fn coarse_time() -> (i64, u32) {
+    let now = clock_gettime(ClockId::RealtimeCoarse);
+    (now.tv_sec, u32::try_from(now.tv_nsec).unwrap_or(0))
+}
 
 /// Whether `deadline` has passed; a call without one never expires.
 pub(crate) fn expired(deadline: Option<Instant>) -> bool {

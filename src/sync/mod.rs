@@ -3,14 +3,16 @@
 //! Every lock has a [`Rank`]. In debug builds each thread keeps the ranks that it holds, and taking a lock whose rank is
 //! not above all of them panics: an inversion is found by the first test that runs through it, not by the first deadlock.
 
+mod background;
 mod clock;
 mod counter;
 mod mutex;
 mod order;
 mod sharded;
 
-pub(crate) use clock::{expired, pause};
+pub(crate) use background::Background;
+pub(crate) use clock::{coarse_time, expired, fine_time, monotonic, pause};
 pub(crate) use counter::Counter;
 pub(crate) use mutex::{RankedGuard, RankedMutex};
-pub(crate) use order::Rank;
+pub(crate) use order::{Held as RankHeld, Rank, rank};
 pub(crate) use sharded::Sharded;

@@ -11,6 +11,8 @@ pub(crate) enum Rank {
     Directory = 20,
     /// The handles of one inode; held across the opening of one.
     Handles = 30,
+    /// What brings the data of one file to the backend; held across those calls.
+    WriteBack = 33,
     /// The order in which a mount's backend hears of pinned directories; held across that call, which does no I/O.
     Pins = 35,
     /// The watches of one mount; held while they are taken and given back, and while changes are taken out of the
@@ -20,17 +22,31 @@ pub(crate) enum Rank {
     Tree = 40,
     /// Look-ups on their way to the backend.
     Flights = 50,
+    /// Which pages of one mount go first.
+    Recency = 58,
     /// The inode table of one mount.
     Inodes = 60,
+    /// Where an inode's cached data is.
+    DataSlot = 61,
+    /// The cached data of one file.
+    Data = 62,
+    /// The dirty files of one mount.
+    Dirty = 64,
     /// Idle handles of one mount.
     Idle = 70,
     /// Objects that await release. Leaf: nothing is taken under it.
     Graveyard = 80,
 }
 
+/// Records that a lock of `rank` which does not know its rank is about to be taken; to be dropped behind its guard.
+#[inline]
+pub(crate) fn rank(rank: Rank) -> Held {
+    Held::enter(rank, false)
+}
+
 /// The entry of one held lock in its thread's record; dropping it takes the entry out.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(crate) struct Held {
     #[cfg(debug_assertions)]
     rank: Rank,
 }

@@ -7,7 +7,7 @@ use super::rights::Rights;
 use crate::abi::{Call, Errno, Error, FileType, InodeKey, Name};
 use crate::backend::directfs::{DirectFs, FdBudget};
 use crate::backend::{EmptyFs, IntoBackend, SharedBackend};
-use crate::gofer::{CachePolicy, FsOptions, FsStats, GoferFs};
+use crate::gofer::{CachePolicy, FsOptions, FsStats, GoferFs, Lost, PageCeiling};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -55,6 +55,7 @@ struct Planned {
 pub struct GoferBuilder {
     requests: Vec<Request>,
     fds: Option<usize>,
+    page_cache_max: Option<usize>,
 }
 
 /// A mount whose guest path is split and whose filesystem stands.
@@ -89,9 +90,17 @@ impl GoferBuilder {
         self
     }
 
+    /// Sets how many bytes the page caches of the mounts of this builder take together (default: 256 MiB, shared by all
+    /// builders that set nothing).
+    pub fn page_cache_max(&mut self, bytes: usize) -> &mut Self {
+        self.page_cache_max = Some(bytes);
+        self
+    }
+
     /// Builds the namespace: mounts in the order of their depth, preopens in the order in which they were given.
     pub fn build(&mut self) -> Result<Gofer, BuildError> {
         let budget = self.fds.map_or_else(FdBudget::process, FdBudget::new);
+        let ceiling = self.page_cache_max.map_or_else(PageCeiling::process, PageCeiling::new);
         let requests = std::mem::take(&mut self.requests);
         let planned: Vec<_> = requests.into_iter().map(|request| request.plan(&budget)).collect::<Result<_, _>>()?;
         let mut ready: Vec<Ready<'_>> = Vec::with_capacity(planned.len());
@@ -102,7 +111,7 @@ impl GoferBuilder {
             }
             let lineage = plan.backend.erased().lineage();
             check_overlap(plan, &lineage, &ready)?;
-            let fs = find_shared(plan, &lineage, &ready).map_or_else(|| plan.open(), Ok)?;
+            let fs = find_shared(plan, &lineage, &ready).map_or_else(|| plan.open(&ceiling), Ok)?;
             ready.push(Ready { names, planned: plan, fs, lineage });
         }
         let (ns, mounts) = assemble(&ready)?;
@@ -135,8 +144,12 @@ impl Planned {
         BuildError { mount: self.path.clone(), reason }
     }
 
-    fn open(&self) -> Result<Arc<GoferFs>, BuildError> {
-        GoferFs::new(&self.backend, self.options.fs.clone()).map_err(|error| {
+    fn open(&self, ceiling: &Arc<PageCeiling>) -> Result<Arc<GoferFs>, BuildError> {
+        let bytes = self.options.fs.page_bytes;
+        if !bytes.is_power_of_two() || !(512..=65_536).contains(&bytes) {
+            return Err(self.error(format!("pages of {bytes} bytes: a power of two from 512 to 65536 is needed")));
+        }
+        GoferFs::below(&self.backend, self.options.fs.clone(), Arc::clone(ceiling)).map_err(|error| {
             self.error(if error.is(Errno::Busy) {
                 format!(
                     "another process holds the lock of the tree, which cache={} needs for itself (lock=off insists)",
@@ -362,16 +375,25 @@ impl Gofer {
         }
     }
 
-    /// Ends the mounts' work: releases what is kept for later use. Guests must have ended. Waits that it needs end at
-    /// `deadline`. No policy holds data back yet, so there is nothing that could fail to be written, and the report is
-    /// empty.
+    /// Ends the mounts' work: brings out what guests wrote and the backends do not have yet, and releases what is kept
+    /// for later use. Waits that it needs end at `deadline`; what was not brought out by then is told with `ETIMEDOUT`.
+    /// Guests should have ended; one that goes on writing makes work for the next shutdown.
     #[must_use]
     pub fn shutdown(&self, deadline: Option<Instant>) -> Report {
         let call = Call { deadline, ..Call::WAITING };
-        for (_, fs) in &self.inner.mounts {
+        let mut report = Report::default();
+        let mut done: Vec<&Arc<GoferFs>> = Vec::new();
+        for (mount, fs) in &self.inner.mounts {
+            // Mounts that share a filesystem are brought out once.
+            if done.iter().any(|other| Arc::ptr_eq(other, fs)) {
+                continue;
+            }
+            done.push(fs);
+            let failure = |lost: Lost| Failure { mount: mount.clone(), path: lost.path, errno: lost.error.errno() };
+            report.failures.extend(fs.bring_out_all(&call).into_iter().map(failure));
             fs.drop_caches(&call);
         }
-        Report::default()
+        report
     }
 
     /// Drops every cached name, list and handle that no guest refers to.

@@ -182,8 +182,9 @@ impl OpenFile {
         self.file.advise(call, offset, len.min(OFFSET_MAX - offset), advice)
     }
 
-    /// Ends it.
-    pub fn close(self, call: &Call) {
-        self.file.close(call);
+    /// Ends it. The last open of a file brings out what the backend does not have yet; the error is that of a write-back
+    /// that this one was not told of before. It is closed in any case.
+    pub fn close(self, call: &Call) -> Result<()> {
+        self.file.close(call)
     }
 }

@@ -107,7 +107,7 @@ impl<'a> Reader<'a> {
         let Descriptor::File(file) = opened else { panic!("{path} is a directory") };
         let mut word = [0; 8];
         let read = file.read_at(CALL, &mut [IoSliceMut::new(&mut word)], 8 * made).expect("it is read");
-        file.close(CALL);
+        file.close(CALL).expect("it is closed");
         assert_eq!((read, u64::from_le_bytes(word)), (8, made), "stale contents of {path}");
     }
 

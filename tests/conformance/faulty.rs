@@ -156,3 +156,35 @@ fn every_op_has_its_own_name_and_count() {
     assert_eq!(names.len(), Op::ALL.len());
     assert!(Op::ALL.iter().all(|op| plan.calls(*op) == 0));
 }
+
+#[test]
+fn hold_answers_keeps_back_what_was_read_before_a_change() {
+    let (fs, plan, root) = faulty();
+    let flags = OpenFlags::READ | OpenFlags::WRITE;
+    let file = fs.create(CALL, &root, name("g"), flags, Mode::new(0o644)).expect("made").handle;
+    assert_eq!(file.write_at(CALL, &[IoSlice::new(b"old")], 0), Ok(3));
+    let read = |call: &Call| {
+        let mut buf = [0; 3];
+        file.read_at(call, &mut [IoSliceMut::new(&mut buf)], 0).map(|_| buf)
+    };
+    let gate = plan.hold_answers(Op::ReadAt);
+    assert_eq!(read(&Call::NOT_WAITING), Ok(*b"old"));
+    std::thread::scope(|scope| {
+        let held = scope.spawn(|| read(CALL));
+        assert!(gate.wait_for(1, PATIENCE));
+        assert_eq!(file.write_at(CALL, &[IoSlice::new(b"new")], 0), Ok(3));
+        assert!(!held.is_finished());
+        gate.open();
+        assert_eq!(held.join().expect("no panic"), Ok(*b"old"));
+    });
+    assert_eq!(read(CALL), Ok(*b"new"));
+}
+
+#[test]
+fn struck_counts_calls_that_a_fault_met_and_no_others() {
+    let (fs, plan, root) = faulty();
+    plan.fail(Op::Lookup, 2, Errno::Io);
+    plan.lose(Op::Lookup, 3, Errno::Io);
+    let answers: Vec<_> = (0..4).map(|_| lookup(&fs, &root).is_ok()).collect();
+    assert_eq!((answers, plan.struck()), (vec![true, false, false, true], 2));
+}

@@ -10,6 +10,8 @@
 #[path = "../reference/act.rs"]
 mod act;
 mod bodies;
+#[path = "../reference/bytes.rs"]
+mod bytes;
 #[path = "../reference/kernel.rs"]
 mod kernel;
 mod ledger;

@@ -142,6 +142,7 @@ fn shows_the_storage(mounted: &Mounted, ours: &Ours) -> Result<(), String> {
     match &mounted.host {
         Some(dir) => ours.compare_with_host(Kernel::new(dir.path()).root()),
         None => {
+            ours.gofer.sync().map_err(|error| format!("sync: {error}"))?;
             let beside = mounted.mount(FsOptions::with_policy(CachePolicy::None));
             let result = ours.tree().and_then(|tree| compare(("the cache", "the backend"), &tree, &beside.tree()?));
             drop(beside.gofer.shutdown(None));

@@ -59,7 +59,7 @@ fn open_of_a_file_closed_before_in_exclusive_is_a_hit() {
     is_a_hit(&mounted, |wait| {
         let file = open(&root, call(wait), "dir/one", READ_WRITE)?;
         let stat = file.stat(call(wait));
-        file.close(call(wait));
+        file.close(call(wait)).expect("closed");
         stat
     });
 }
@@ -92,12 +92,40 @@ fn read_and_write_that_would_wait_leave_the_position() {
     mounted.plan.set_would_wait(true);
     let mut buf = [0; 4];
     assert_eq!(file.read(NOT_WAITING, &mut [IoSliceMut::new(&mut buf)]), Err(Error::WouldWait));
-    assert_eq!(file.write(NOT_WAITING, &[IoSlice::new(b"x")]), Err(Error::WouldWait));
+    let large = vec![b'x'; 1 << 16];
+    assert_eq!(file.write(NOT_WAITING, &[IoSlice::new(&large)]), Err(Error::WouldWait));
     file.set_append(true);
-    assert_eq!(file.write(NOT_WAITING, &[IoSlice::new(b"x")]), Err(Error::WouldWait));
+    assert_eq!(file.write(NOT_WAITING, &[IoSlice::new(&large)]), Err(Error::WouldWait));
     assert_eq!(file.tell(), 3);
     assert_eq!(file.read(WAITING, &mut [IoSliceMut::new(&mut buf)]), Ok(4));
     assert_eq!(&buf, b"/one");
+}
+
+#[test]
+fn read_and_write_of_pages_in_exclusive_are_hits() {
+    let writeback = std::time::Duration::from_secs(3_600);
+    let options = wasi_gofer::FsOptions { writeback, ..wasi_gofer::FsOptions::with_policy(CachePolicy::Exclusive) };
+    let mounted = Mounted::with(options);
+    let file = open(&mounted.root(), WAITING, "dir/one", READ_WRITE).expect("there");
+    is_a_hit(&mounted, |wait| {
+        let mut buf = [0; 16];
+        let read = file.read_at(call(wait), &mut [IoSliceMut::new(&mut buf)], 0)?;
+        file.write_at(call(wait), &[IoSlice::new(b"x")], 2)?;
+        let written = file.write_at(call(wait), &[IoSlice::new(b"beyond")], 3_000)?;
+        Ok((read > 0, written, file.stat(call(wait))?.size))
+    });
+}
+
+#[test]
+fn write_in_writethrough_that_would_wait_changes_nothing() {
+    let mounted = Mounted::new(CachePolicy::Writethrough);
+    let file = open(&mounted.root(), WAITING, "dir/one", READ_WRITE).expect("there");
+    mounted.plan.set_would_wait(true);
+    assert_eq!(file.write_at(NOT_WAITING, &[IoSlice::new(b"x")], 0), Err(Error::WouldWait));
+    assert_eq!(file.set_size(NOT_WAITING, 1), Err(Error::WouldWait));
+    let mut buf = [0; 1];
+    assert_eq!(file.read_at(WAITING, &mut [IoSliceMut::new(&mut buf)], 0), Ok(1));
+    assert_ne!(buf, *b"x");
 }
 
 #[test]

@@ -7,6 +7,8 @@
 
 #[path = "../reference/act.rs"]
 mod act;
+#[path = "../reference/bytes.rs"]
+mod bytes;
 mod flights;
 mod hits;
 #[path = "../reference/kernel.rs"]

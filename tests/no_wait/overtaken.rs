@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::scope;
 use std::time::Duration;
-use wasi_gofer::abi::{Errno, Error};
+use wasi_gofer::abi::{Errno, Error, SetTime};
 use wasi_gofer::vfs::OpenDirectory;
 use wasi_gofer::{CachePolicy, FsOptions, Gofer, MemoryFs, MountOptions};
 
@@ -29,13 +29,21 @@ struct Mounted {
 
 impl Mounted {
     fn new() -> Mounted {
+        Mounted::with(FsOptions::with_policy(CachePolicy::Exclusive))
+    }
+
+    /// Whose writes are the backend's, and make attributes old.
+    fn without_pages() -> Mounted {
+        Mounted::with(FsOptions { page_cache_bytes: 0, ..FsOptions::with_policy(CachePolicy::Exclusive) })
+    }
+
+    fn with(fs: FsOptions) -> Mounted {
         let ((here, arrived), (go_on, go)) = (channel(), channel());
         let keeper = Arc::new(Keeper { want: Default::default(), arrived: here, go_on: parking_lot::Mutex::new(go) });
         let memory = MemoryFs::new().with_file("dir/one", "1").expect("a fresh name");
         let hook = Arc::clone(&keeper);
         let backend = Ledger::with_hook(memory, Arc::new(move |method| hook.answered(method)));
         let mut builder = Gofer::builder();
-        let fs = FsOptions::with_policy(CachePolicy::Exclusive);
         builder.mount("/", backend, MountOptions { read_only: false, fs });
         let gofer = builder.build().expect("the mount is fine");
         let ctx = gofer.ctx();
@@ -118,7 +126,7 @@ fn a_walk_overtaken_by_another_name_is_walked_again() {
 
 #[test]
 fn attributes_overtaken_by_a_write_are_not_kept() {
-    let mounted = Mounted::new();
+    let mounted = Mounted::without_pages();
     let root = &mounted.root;
     let file = open(root, WAITING, "dir/one", READ_WRITE).expect("there");
     let write = |bytes: &[u8], at| file.write_at(WAITING, &[IoSlice::new(bytes)], at).map(drop);
@@ -129,8 +137,40 @@ fn attributes_overtaken_by_a_write_are_not_kept() {
 }
 
 #[test]
-fn attributes_overtaken_by_a_removal_are_not_kept() {
+fn attributes_overtaken_by_a_write_into_pages_have_its_length_and_time() {
     let mounted = Mounted::new();
+    let root = &mounted.root;
+    let file = open(root, WAITING, "dir/one", READ_WRITE).expect("there");
+    let write = |bytes: &[u8]| file.write_at(WAITING, &[IoSlice::new(bytes)], 0).map(drop);
+    write(b"22").expect("written");
+    // The backend is asked again behind this.
+    root.set_times_at(WAITING, b"dir/one", true, Some(SetTime::Now), None).expect("set");
+    let before = file.stat(WAITING).expect("open").mtime;
+    root.set_times_at(WAITING, b"dir/one", true, Some(SetTime::Now), None).expect("set");
+    let stat = || root.stat_at(WAITING, b"dir/one", true);
+    let _either = mounted.overtake("stat", stat, || write(b"333"));
+    let after = stat().expect("there");
+    assert_eq!(after.size, 3);
+    assert!(after.mtime > before, "{:?} is not behind {before:?}", after.mtime);
+    file.sync(WAITING, false).expect("brought out");
+    assert_eq!(stat().map(|stat| (stat.size, stat.mtime)), Ok((3, after.mtime)));
+}
+
+#[test]
+fn attributes_overtaken_by_write_back_are_not_kept() {
+    let mounted = Mounted::new();
+    let root = &mounted.root;
+    let file = open(root, WAITING, "dir/one", READ_WRITE).expect("there");
+    file.write_at(WAITING, &[IoSlice::new(b"4444")], 0).expect("written");
+    root.set_times_at(WAITING, b"dir/one", true, Some(SetTime::Now), None).expect("set");
+    let stat = || root.stat_at(WAITING, b"dir/one", true).map(|stat| stat.size);
+    assert_eq!(mounted.overtake("stat", stat, || file.sync(WAITING, false)), Ok(4));
+    assert_eq!(stat(), Ok(4));
+}
+
+#[test]
+fn attributes_overtaken_by_a_removal_are_not_kept() {
+    let mounted = Mounted::without_pages();
     let root = &mounted.root;
     let file = open(root, WAITING, "dir/one", READ_WRITE).expect("there");
     file.write_at(WAITING, &[IoSlice::new(b"22")], 0).expect("written");

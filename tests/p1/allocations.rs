@@ -187,7 +187,7 @@ fn files_that_come_and_go_leave_nothing_in_the_cache() {
 
         for n in 0..5_000 {
             let name = format!("file-{n}");
-            guest.make(&name, "x").expect("made");
+            guest.make(&name, "x").unwrap_or_else(|errno| panic!("{policy}: {n}: {errno:?}"));
             guest.unlink(&name).expect("unlinked");
         }
 

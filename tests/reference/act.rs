@@ -1,5 +1,6 @@
 //! What a test does, in full: what [`crate::op`] draws at random becomes this, and regressions are written in it.
 
+use crate::bytes::{Bytes, differ};
 use wasi_gofer::abi::{Errno, FileType};
 use wasi_gofer::vfs::OpenHow;
 
@@ -36,7 +37,7 @@ pub(crate) enum Act {
     WriteAt {
         file: usize,
         offset: u64,
-        data: Vec<u8>,
+        data: Bytes,
     },
     Read {
         file: usize,
@@ -44,7 +45,7 @@ pub(crate) enum Act {
     },
     Write {
         file: usize,
-        data: Vec<u8>,
+        data: Bytes,
     },
     SeekEnd {
         file: usize,
@@ -57,6 +58,12 @@ pub(crate) enum Act {
     SetSize {
         file: usize,
         size: u64,
+    },
+    /// Makes sure that a range can be written.
+    Allocate {
+        file: usize,
+        offset: u64,
+        len: u64,
     },
     FileStat {
         file: usize,
@@ -135,7 +142,18 @@ pub(crate) enum Act {
     /// Writes a whole file at once, by an outsider.
     Put {
         path: String,
-        data: Vec<u8>,
+        data: Bytes,
+    },
+    /// Writes into a file, or at its end without an offset, by an outsider.
+    Patch {
+        path: String,
+        offset: Option<u64>,
+        data: Bytes,
+    },
+    /// Sets a file's length, by an outsider.
+    Cut {
+        path: String,
+        size: u64,
     },
     /// Changes a mode, by an outsider.
     Chmod {
@@ -148,11 +166,21 @@ pub(crate) enum Act {
     SyncAll,
     /// Compares the whole tree as the guest sees it.
     Compare,
+    /// The same by another guest of the same mounts, who has slots of his own.
+    Second(Box<Act>),
     /// What somebody else does to the host directory, in one go.
     Outside(Vec<Act>),
 }
 
 impl Act {
+    /// Which guest does it, and what.
+    pub(crate) fn parts(&self) -> (usize, &Act) {
+        match self {
+            Act::Second(act) => (1, act),
+            act => (0, act),
+        }
+    }
+
     /// Whether a path of it has a component that no name may be.
     pub(crate) fn has_long_name(&self) -> bool {
         format!("{self:?}").split(['/', '"']).any(|part| part.len() > 255)
@@ -160,7 +188,7 @@ impl Act {
 
     /// Whether our errno may be another one than the kernel's: of two that an action deserves, which comes first.
     pub(crate) fn may_differ(&self, ours: &Outcome, kernel: &Outcome) -> bool {
-        match (self, ours, kernel) {
+        match (self.parts().1, ours, kernel) {
             // Names are validated before the way to them is looked at.
             (_, Err(Errno::Nametoolong), Err(_)) => self.has_long_name(),
             // Types are looked at before it turns out that the directory was removed.
@@ -193,7 +221,7 @@ pub(crate) enum Answer {
     /// An open made a file, or a directory.
     File,
     Directory,
-    Bytes(Vec<u8>),
+    Bytes(Bytes),
     Count(usize),
     Position(u64),
     Stat(Seen),
@@ -207,6 +235,14 @@ pub(crate) enum Answer {
 }
 
 pub(crate) type Outcome = Result<Answer, Errno>;
+
+/// Where two subjects read other bytes.
+pub(crate) fn differ_at(one: &Outcome, other: &Outcome) -> String {
+    match (one, other) {
+        (Ok(Answer::Bytes(one)), Ok(Answer::Bytes(other))) => format!(", differing at {}", differ(one, other)),
+        _ => String::new(),
+    }
+}
 
 /// Whether two subjects agree.
 pub(crate) fn agree(one: &Outcome, other: &Outcome) -> bool {

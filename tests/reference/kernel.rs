@@ -1,9 +1,12 @@
 //! A directory of this host, by plain system calls: what a program without us would see.
 
 use crate::act::{Act, Answer, DIRS, FILES, Outcome, Seen, Subject, split};
+use crate::bytes::Bytes;
 use crate::tree::{Entry, Kind, Tree};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{self, AtFlags, Dir, Mode, OFlags, ResolveFlags, Statx, StatxFlags, Timespec, Timestamps};
+use rustix::fs::{
+    self, AtFlags, Dir, FallocateFlags, Mode, OFlags, ResolveFlags, Statx, StatxFlags, Timespec, Timestamps,
+};
 use rustix::io::Errno as OsErrno;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,6 +17,8 @@ use wasi_gofer::vfs::OpenHow;
 pub(crate) struct Kernel {
     files: Vec<Option<OwnedFd>>,
     dirs: Vec<Option<OwnedFd>>,
+    /// The files and directories of the guest who is not at work.
+    other: (Vec<Option<OwnedFd>>, Vec<Option<OwnedFd>>),
 }
 
 pub(crate) fn errno(os: OsErrno) -> Errno {
@@ -121,10 +126,19 @@ pub(crate) fn target(dir: BorrowedFd<'_>, name: &str) -> Result<String> {
 impl Kernel {
     pub(crate) fn new(root: &Path) -> Kernel {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = fs::open(root, flags, Mode::empty()).expect("the root opens");
-        let mut dirs: Vec<Option<OwnedFd>> = (0..DIRS).map(|_| None).collect();
-        dirs[0] = Some(root);
-        Kernel { files: (0..FILES).map(|_| None).collect(), dirs }
+        let slots = || {
+            let mut dirs: Vec<Option<OwnedFd>> = (0..DIRS).map(|_| None).collect();
+            dirs[0] = Some(fs::open(root, flags, Mode::empty()).expect("the root opens"));
+            ((0..FILES).map(|_| None).collect(), dirs)
+        };
+        let (files, dirs) = slots();
+        Kernel { files, dirs, other: slots() }
+    }
+
+    /// Has the other guest at work.
+    fn swap(&mut self) {
+        std::mem::swap(&mut self.files, &mut self.other.0);
+        std::mem::swap(&mut self.dirs, &mut self.other.1);
     }
 
     pub(crate) fn root(&self) -> BorrowedFd<'_> {
@@ -171,7 +185,7 @@ impl Kernel {
             None => rustix::io::read(fd, &mut buf),
         };
         buf.truncate(read.map_err(errno)?);
-        Ok(Answer::Bytes(buf))
+        Ok(Answer::Bytes(Bytes(buf)))
     }
 
     fn write(&self, file: usize, offset: Option<u64>, data: &[u8]) -> Outcome {
@@ -242,10 +256,10 @@ impl Kernel {
         }
     }
 
-    fn put(&mut self, path: &str, data: &[u8]) -> Outcome {
-        let how = OpenHow { follow: true, create: true, truncate: true, write: true, ..OpenHow::default() };
+    /// Does something to a file that is open for writing only meanwhile.
+    fn meanwhile(&mut self, path: &str, how: OpenHow, work: impl FnOnce(&mut Kernel) -> Outcome) -> Outcome {
         let kept = self.files[0].take();
-        let outcome = self.open(0, path, &how, 0).and_then(|_| self.write(0, None, data));
+        let outcome = self.open(0, path, &OpenHow { follow: true, write: true, ..how }, 0).and_then(|_| work(self));
         self.files[0] = kept;
         outcome.map(|_| Answer::Done)
     }
@@ -278,7 +292,7 @@ fn collect(dir: BorrowedFd<'_>, prefix: &str, tree: &mut Tree, first: &mut BTree
                 Kind::Directory
             }
             FileType::Symlink => Kind::Symlink(target(dir, &name).expect("nobody else is here")),
-            _ => Kind::File(contents(dir, &name).expect("nobody else is here")),
+            _ => Kind::File(Bytes(contents(dir, &name).expect("nobody else is here"))),
         };
         tree.insert(path, Entry { kind, nlink: stat.stx_nlink.into(), same });
     }
@@ -315,6 +329,9 @@ impl Subject for Kernel {
                 Err(OsErrno::INVAL) => Err(Errno::Badf),
                 other => done(other),
             },
+            Act::Allocate { file, offset, len } => {
+                done(fs::fallocate(self.file(*file)?, FallocateFlags::empty(), *offset, *len))
+            }
             Act::FileStat { file } => statx(self.file(*file)?, "").map(|stat| Answer::Stat(seen(&stat))),
             Act::DirStat { dir } => statx(self.dir(*dir)?, "").map(|stat| Answer::Stat(seen(&stat))),
             Act::FileTimes { file, secs } => done(fs::futimens(self.file(*file)?, &times(*secs))),
@@ -323,7 +340,23 @@ impl Subject for Kernel {
             Act::DirSync { dir } => self.dir(*dir).map(|_| Answer::Done),
             Act::List { dir } => list(self.dir(*dir)?).map(Answer::Names),
             Act::ListSome { .. } => Ok(Answer::Any),
-            Act::Put { path, data } => self.put(path, data),
+            Act::Put { path, data } => {
+                let how = OpenHow { create: true, truncate: true, ..OpenHow::default() };
+                self.meanwhile(path, how, |kernel| kernel.write(0, None, data))
+            }
+            Act::Patch { path, offset, data } => {
+                let how = OpenHow { append: offset.is_none(), ..OpenHow::default() };
+                self.meanwhile(path, how, |kernel| kernel.write(0, *offset, data))
+            }
+            Act::Cut { path, size } => {
+                self.meanwhile(path, OpenHow::default(), |kernel| done(fs::ftruncate(kernel.file(0)?, *size)))
+            }
+            Act::Second(act) => {
+                self.swap();
+                let outcome = self.act(act);
+                self.swap();
+                outcome
+            }
             Act::DropCaches | Act::SyncAll | Act::Compare | Act::Outside(_) => Ok(Answer::Done),
             act => self.by_path(act),
         }

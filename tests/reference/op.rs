@@ -2,6 +2,7 @@
 //! there are), so that most actions do something, and a failing row of them stays meaningful while it is made shorter.
 
 use crate::act::{Act, DIRS, FILES};
+use crate::bytes::Bytes;
 use crate::model::Model;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -124,9 +125,9 @@ impl Op {
         self.flags >> bit & 1 == 1
     }
 
-    fn data(&self) -> Vec<u8> {
+    fn data(&self) -> Bytes {
         // Zeros hide errors of holes.
-        self.data.iter().map(|byte| byte % 26 + b'a').collect()
+        Bytes(self.data.iter().map(|byte| byte % 26 + b'a').collect())
     }
 
     fn offset(&self) -> u64 {
@@ -135,6 +136,11 @@ impl Op {
 
     fn secs(&self) -> i64 {
         i64::from(self.number) * 100_000
+    }
+
+    /// Which of two guests does it.
+    pub(crate) fn guest(&self) -> usize {
+        usize::from(self.slots.0 % 4 == 2)
     }
 
     /// What it means where things stand; `outside` may add what somebody else does.

@@ -1,6 +1,7 @@
 //! The filesystem under test, by the vfs API that the front ends use.
 
 use crate::act::{Act, Answer, DIRS, FILES, Outcome, Seen, Subject};
+use crate::bytes::{Bytes, differ};
 use crate::kernel::{contents, list, statx, target};
 use crate::tree::{Entry, Kind, Tree};
 use rustix::fd::{AsFd, BorrowedFd};
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 use std::io::{IoSlice, IoSliceMut};
 use wasi_gofer::abi::{Call, Errno, Error, FileType, SetTime, Stat, Timespec};
 use wasi_gofer::vfs::{Descriptor, OpenDirectory, OpenFile, OpenHow, SeekFrom};
-use wasi_gofer::{Gofer, GoferCtx};
+use wasi_gofer::{CachePolicy, Gofer, GoferCtx};
 
 type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -22,6 +23,8 @@ pub(crate) struct Ours {
     dirs: Vec<Option<OpenDirectory>>,
     /// Where partial listings are.
     cookies: Vec<u64>,
+    /// The same of the guest who is not at work.
+    other: Option<Box<Ours>>,
 }
 
 /// What is no errno has no place at this level.
@@ -46,17 +49,47 @@ fn at(secs: i64) -> Option<SetTime> {
 
 impl Ours {
     pub(crate) fn new(gofer: Gofer) -> Ours {
+        let other = Box::new(Ours::alone(gofer.clone()));
+        Ours { other: Some(other), ..Ours::alone(gofer) }
+    }
+
+    fn alone(gofer: Gofer) -> Ours {
         let ctx = gofer.ctx();
         let root = ctx.open_preopen(CALL, &ctx.preopens()[0]).expect("the preopen opens");
         let mut dirs: Vec<Option<OpenDirectory>> = (0..DIRS).map(|_| None).collect();
         dirs[0] = Some(root);
-        Ours { gofer, ctx, files: (0..FILES).map(|_| None).collect(), dirs, cookies: vec![0; DIRS] }
+        let files = (0..FILES).map(|_| None).collect();
+        Ours { gofer, ctx, files, dirs, cookies: vec![0; DIRS], other: None }
+    }
+
+    /// Whether the cache has times, and maybe data, that the storage has not.
+    pub(crate) fn lags(&self) -> bool {
+        match self.gofer.stats()[0].cache {
+            CachePolicy::Exclusive | CachePolicy::Writethrough => true,
+            CachePolicy::Shared | CachePolicy::None => false,
+        }
+    }
+
+    /// Whether data reaches the storage later than the guest is told.
+    pub(crate) fn writes_back(&self) -> bool {
+        self.gofer.stats()[0].cache == CachePolicy::Exclusive
+    }
+
+    /// Has the storage catch up. What failed before is told once, and not again.
+    pub(crate) fn settle(&self) -> Result<(), String> {
+        if !self.lags() {
+            return Ok(());
+        }
+        self.gofer.sync().or_else(|_| self.gofer.sync()).map_err(|error| format!("sync: {error}"))
     }
 
     /// Closes everything, as the end of a guest does.
     pub(crate) fn close_all(&mut self) {
         self.files.iter_mut().for_each(|file| drop(file.take()));
         self.dirs.iter_mut().skip(1).for_each(|dir| drop(dir.take()));
+        if let Some(other) = self.other.as_mut() {
+            other.close_all();
+        }
         self.ctx.after(CALL);
     }
 
@@ -72,7 +105,7 @@ impl Ours {
         match self.dir(dir)?.open_at(call, path.as_bytes(), how)? {
             Descriptor::File(file) => {
                 if let Some(old) = self.files[into % FILES].replace(file) {
-                    old.close(call);
+                    old.close(call)?;
                 }
                 Ok(Answer::File)
             }
@@ -95,7 +128,7 @@ impl Ours {
             None => file.read(call, &mut bufs),
         };
         buf.truncate(read?);
-        Ok(Answer::Bytes(buf))
+        Ok(Answer::Bytes(Bytes(buf)))
     }
 
     fn write(&self, call: &Call, file: usize, offset: Option<u64>, data: &[u8]) -> Result<Answer> {
@@ -141,7 +174,14 @@ impl Ours {
 
     /// Compares every attribute of every object with the host directory behind the mount.
     pub(crate) fn compare_with_host(&self, host: BorrowedFd<'_>) -> Result<(), String> {
-        compare_dirs(&self.fresh_root(), host, "")
+        self.settle()?;
+        let root = &self.fresh_root();
+        if self.lags() {
+            // Reading moves times on one side alone, so all times are compared before anything is read.
+            compare_dirs(root, host, "", Compared { times: true, data: false, ctime: false })?;
+            return compare_dirs(root, host, "", Compared { times: false, data: true, ctime: false });
+        }
+        compare_dirs(root, host, "", Compared { times: true, data: true, ctime: true })
     }
 }
 
@@ -182,7 +222,7 @@ fn read_all(dir: &OpenDirectory, name: &str) -> Result<Vec<u8>, String> {
         let read =
             file.read(CALL, &mut [IoSliceMut::new(&mut buf)]).map_err(|error| format!("read {name:?}: {error}"))?;
         if read == 0 {
-            file.close(CALL);
+            file.close(CALL).map_err(|error| format!("close {name:?}: {error}"))?;
             return Ok(all);
         }
         all.extend_from_slice(&buf[..read]);
@@ -216,16 +256,25 @@ fn collect(
                 let target = dir.readlink_at(CALL, name.as_bytes()).map_err(|error| format!("readlink: {error}"))?;
                 Kind::Symlink(String::from_utf8_lossy(&target).into_owned())
             }
-            _ => Kind::File(read_all(dir, &name)?),
+            _ => Kind::File(Bytes(read_all(dir, &name)?)),
         };
         tree.insert(path, Entry { kind, nlink: stat.nlink, same });
     }
     Ok(())
 }
 
-fn compare_dirs(dir: &OpenDirectory, host: BorrowedFd<'_>, prefix: &str) -> Result<(), String> {
+/// What a comparison with the host looks at.
+#[derive(Clone, Copy)]
+struct Compared {
+    times: bool,
+    data: bool,
+    /// Nobody can set it, so where the cache keeps times by its own clock the host's is another one.
+    ctime: bool,
+}
+
+fn compare_dirs(dir: &OpenDirectory, host: BorrowedFd<'_>, prefix: &str, how: Compared) -> Result<(), String> {
     let own = dir.stat(CALL).map_err(|error| format!("stat of {prefix:?}: {error}"))?;
-    same_stat(prefix, &own, &statx(host, "").expect("held"))?;
+    same_stat(prefix, &own, &statx(host, "").expect("held"), how)?;
     let there = list(host).expect("a directory that can be listed");
     let here = entries(CALL, dir).map_err(|errno| format!("list {prefix:?}: {errno}"))?;
     let here: Vec<_> = here.into_iter().map(|(name, file_type, _)| (name, file_type)).collect();
@@ -234,12 +283,12 @@ fn compare_dirs(dir: &OpenDirectory, host: BorrowedFd<'_>, prefix: &str) -> Resu
     }
     for (name, file_type) in there {
         let path = format!("{prefix}{name}");
-        same_stat(&path, &stat(dir, &name)?, &statx(host, &name).expect("listed"))?;
+        same_stat(&path, &stat(dir, &name)?, &statx(host, &name).expect("listed"), how)?;
         match file_type {
             FileType::Directory => {
                 let flags = OFlags::PATH | OFlags::CLOEXEC;
                 let sub = openat(host, name.as_str(), flags, Mode::empty()).expect("listed");
-                compare_dirs(&open_dir(dir, &name)?, sub.as_fd(), &format!("{path}/"))?;
+                compare_dirs(&open_dir(dir, &name)?, sub.as_fd(), &format!("{path}/"), how)?;
             }
             FileType::Symlink => {
                 let here =
@@ -249,24 +298,27 @@ fn compare_dirs(dir: &OpenDirectory, host: BorrowedFd<'_>, prefix: &str) -> Resu
                     return Err(format!("{path:?} leads to {:?}, and the host's to {there:?}", here.escape_ascii()));
                 }
             }
-            _ => {
+            _ if how.data => {
                 let (here, there) = (read_all(dir, &name)?, contents(host, &name).expect("listed"));
                 if here != there {
+                    let (at, lens) = (differ(&here, &there), (here.len(), there.len()));
+                    let (here, there) = (Bytes(here), Bytes(there));
                     return Err(format!(
-                        "{path:?} reads {:?}, the host's {:?}",
-                        here.escape_ascii(),
-                        there.escape_ascii()
+                        "{path:?} reads {here:?}, the host's {there:?}, differing at {at} of {lens:?}"
                     ));
                 }
             }
+            _ => {}
         }
-        same_stat(&path, &stat(dir, &name)?, &statx(host, &name).expect("listed"))?;
+        if how.data {
+            same_stat(&path, &stat(dir, &name)?, &statx(host, &name).expect("listed"), how)?;
+        }
     }
     Ok(())
 }
 
 /// Compares every attribute.
-fn same_stat(path: &str, ours: &Stat, host: &Statx) -> Result<(), String> {
+fn same_stat(path: &str, ours: &Stat, host: &Statx, how: Compared) -> Result<(), String> {
     let time = |time: StatxTimestamp| Timespec { secs: time.tv_sec, nanos: time.tv_nsec };
     let there = Stat {
         key: ours.key,
@@ -285,7 +337,11 @@ fn same_stat(path: &str, ours: &Stat, host: &Statx) -> Result<(), String> {
     };
     // Reading a link on the host moves its access time, and that is what the comparison of trees does all the time.
     let atime = if ours.file_type == FileType::Symlink { ours.atime } else { there.atime };
-    let there = Stat { atime, ..there };
+    let ctime = if how.ctime { there.ctime } else { ours.ctime };
+    // Where the cache keeps times, the host's access time goes on moving with what the cache fetches.
+    let atime = if how.ctime { atime } else { atime.min(ours.atime) };
+    let mtime = if how.times { there.mtime } else { ours.mtime };
+    let there = Stat { atime: if how.times { atime } else { ours.atime }, mtime, ctime, ..there };
     if (ours.key.ino, *ours) != (host.stx_ino, there) {
         return Err(format!("attributes of {path:?} are {ours:?}, and on the host (ino {}) {there:?}", host.stx_ino));
     }
@@ -300,7 +356,7 @@ impl Ours {
             Act::Close { file, dropped } => {
                 match self.files[*file].take() {
                     Some(file) if *dropped => drop(file),
-                    Some(file) => file.close(call),
+                    Some(file) => file.close(call)?,
                     None => {}
                 }
                 Ok(Answer::Done)
@@ -322,6 +378,7 @@ impl Ours {
                 Ok(Answer::Done)
             }
             Act::SetSize { file, size } => done(self.file(*file)?.set_size(call, *size)),
+            Act::Allocate { file, offset, len } => done(self.file(*file)?.allocate(call, *offset, *len)),
             Act::FileStat { file } => {
                 let stat = self.file(*file)?.stat(call)?;
                 Ok(Answer::Stat(seen(&stat)))
@@ -370,7 +427,13 @@ impl Ours {
                 Ok(Answer::Done)
             }
             Act::SyncAll => done(self.gofer.sync()),
-            Act::Put { .. } | Act::Chmod { .. } => unreachable!("done by outsiders"),
+            Act::Second(act) => match self.other.as_mut() {
+                Some(other) => other.try_act(call, act),
+                None => unreachable!("there are two guests"),
+            },
+            Act::Put { .. } | Act::Patch { .. } | Act::Cut { .. } | Act::Chmod { .. } => {
+                unreachable!("done by outsiders")
+            }
             Act::Compare | Act::Outside(_) => Ok(Answer::Done),
         }
     }

@@ -76,8 +76,8 @@ fn regression_link_of_a_directory_to_a_taken_name_is_eexist() {
 #[test]
 fn regression_write_of_nothing_at_the_end_leaves_the_position() {
     let append = OpenHow { append: true, ..CREATE };
-    let write = |data: &[u8]| Act::Write { file: 0, data: data.to_vec() };
-    let first = Act::WriteAt { file: 0, offset: 0, data: b"a".to_vec() };
+    let write = |data: &[u8]| Act::Write { file: 0, data: data.into() };
+    let first = Act::WriteAt { file: 0, offset: 0, data: b"a"[..].into() };
     run_everywhere(&[open("a", append), first, write(b""), Act::Read { file: 0, len: 1 }, write(b"b")]);
 }
 

@@ -12,7 +12,7 @@ pub(crate) fn env(name: &str) -> Option<u64> {
 /// The tree that a row may start with.
 pub(crate) fn some_tree() -> Vec<Act> {
     let mkdir = |path: &str| Act::Mkdir { dir: 0, path: path.to_owned() };
-    let put = |path: &str, data: &str| Act::Put { path: path.to_owned(), data: data.as_bytes().to_vec() };
+    let put = |path: &str, data: &str| Act::Put { path: path.to_owned(), data: data.as_bytes().into() };
     let symlink = |target: &str, path: &str| Act::Symlink { dir: 0, target: target.to_owned(), path: path.to_owned() };
     let link =
         |path: &str, new: &str| Act::Link { dir: 0, path: path.to_owned(), new_dir: 0, new_path: new.to_owned() };

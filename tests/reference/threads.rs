@@ -105,7 +105,8 @@ fn smoke(policy: CachePolicy, threads: u64, limit: usize, fds: usize) {
     }
     gofer.check_invariants().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     let ours = Ours::new(gofer);
-    let same = ours.tree().and_then(|tree| compare(("ours", "the host"), &tree, &host.tree()));
+    let same =
+        ours.settle().and_then(|()| ours.tree()).and_then(|tree| compare(("ours", "the host"), &tree, &host.tree()));
     let same = same.and_then(|()| ours.compare_with_host(host.root()));
     same.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
 }

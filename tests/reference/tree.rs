@@ -1,11 +1,12 @@
 //! Whole trees, to be compared.
 
+use crate::bytes::{Bytes, differ};
 use std::collections::BTreeMap;
 
 /// What a name names.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
-    File(Vec<u8>),
+    File(Bytes),
     Directory,
     Symlink(String),
 }
@@ -13,7 +14,7 @@ pub(crate) enum Kind {
 impl std::fmt::Debug for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Kind::File(data) => write!(f, "file \"{}\"", data.escape_ascii()),
+            Kind::File(data) => write!(f, "file {data:?}"),
             Kind::Directory => f.write_str("directory"),
             Kind::Symlink(target) => write!(f, "link to {target:?}"),
         }
@@ -41,5 +42,21 @@ pub(crate) fn compare(what: (&str, &str), one: &Tree, other: &Tree) -> Result<()
     let path = paths.filter(|path| one.get(*path) != other.get(*path)).min();
     let path = path.cloned().unwrap_or_default();
     let (a, b) = (one.get(&path), other.get(&path));
-    Err(format!("{path:?} is {a:?} in {}, and {b:?} in {}", what.0, what.1))
+    let at = match (a.map(|a| &a.kind), b.map(|b| &b.kind)) {
+        (Some(Kind::File(a)), Some(Kind::File(b))) => {
+            format!(", differing at {} of {} and {}", differ(a, b), a.len(), b.len())
+        }
+        _ => String::new(),
+    };
+    Err(format!("{path:?} is {a:?} in {}, and {b:?} in {}{at}", what.0, what.1))
+}
+
+/// A tree without what is in its files: what a storage has that writes come to later.
+pub(crate) fn without_data(mut tree: Tree) -> Tree {
+    for entry in tree.values_mut() {
+        if let Kind::File(data) = &mut entry.kind {
+            *data = Bytes::default();
+        }
+    }
+    tree
 }

@@ -1,15 +1,20 @@
 //! `wasi-gofer run`.
 
+use crate::ending::Ending;
 use crate::guest::Guest;
 use crate::invoke::Call;
 use crate::log::LogArgs;
+use crate::mount_spec;
 use crate::mounts::MountArgs;
 use crate::stats::Sink;
 use crate::wasi::EnvVar;
-use crate::{engine, exit, options, wasi};
+use crate::{engine, exit, options, signals, wasi};
 use anyhow::{Context as _, Result, bail};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 use wasi_gofer::Gofer;
 use wasi_gofer::GoferCtx;
 use wasi_gofer::p1::GoferP1Ctx;
@@ -52,12 +57,35 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     stats: Option<Option<PathBuf>>,
 
+    /// Give up after this long to bring out what the guest wrote, when it has ended or a signal ends it
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_shutdown_timeout)]
+    shutdown_timeout: Duration,
+
+    /// Keep at most SIZE bytes of file data in the caches of all mounts together
+    #[arg(long, value_name = "SIZE", default_value = "256m", value_parser = parse_pagecache_max)]
+    pagecache_max: usize,
+
     #[command(flatten)]
     log: LogArgs,
 
     /// The module to run (`-`: the standard input) and the guest's arguments
     #[arg(value_name = "MODULE", trailing_var_arg = true, required = true)]
     module_and_args: Vec<OsString>,
+}
+
+fn parse_shutdown_timeout(text: &str) -> Result<Duration> {
+    mount_spec::duration("--shutdown-timeout", text)
+}
+
+/// The least of `--pagecache-max`: less is no cache, which `pagecache=0` of each mount says better.
+const PAGECACHE_MAX_LEAST: usize = 1 << 20;
+
+fn parse_pagecache_max(text: &str) -> Result<usize> {
+    let bytes = mount_spec::memory_size("--pagecache-max", text)?;
+    if bytes < PAGECACHE_MAX_LEAST {
+        bail!("bad value `{text}` for `--pagecache-max`: 1m at least (`pagecache=0` turns a mount's off)");
+    }
+    Ok(bytes)
 }
 
 fn parse_preload(text: &str) -> Result<(String, PathBuf)> {
@@ -78,14 +106,25 @@ pub(crate) fn execute(mut args: RunArgs) -> Result<i32> {
     }
     let arguments = wasi::arguments(args.argv0.as_deref(), &args.module_and_args)?;
     let context = wasi::context(&args.common, &arguments, &args.variables)?;
-    let gofer = args.mounts.build()?;
-    let stats = args.stats.take();
+    let gofer = args.mounts.build(Some(args.pagecache_max))?;
+    let (stats, timeout) = (args.stats.take(), args.shutdown_timeout);
     let name = args.module_and_args.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let guest = load(&mut args, &name)?;
     let sink = stats.map(|file| Sink::open(file.as_deref())).transpose()?;
-    let code = guest.run(GoferP1Ctx::new(context, files(&gofer, guest.options)))?;
+    let files = files(&gofer, guest.options);
+    let ending = Arc::new(Ending::new(gofer, sink, timeout));
+    signals::watch(&ending)?;
+    let code = guest.run(GoferP1Ctx::new(context, files));
+    if !ending.claim() {
+        // A signal came first, and ends the process.
+        loop {
+            thread::park();
+        }
+    }
+    let code = code?;
     drop(guest);
-    Ok(finish(&gofer, sink, code))
+    // A failure takes the place of the guest's success alone.
+    Ok(if !ending.conclude() && code == 0 { exit::OURS } else { code })
 }
 
 /// The guest's view of the mounts.
@@ -110,19 +149,4 @@ fn load<'a>(args: &'a mut RunArgs, name: &'a str) -> Result<Guest<'a>> {
     });
     let preloads = preloads.collect::<Result<_>>()?;
     Ok(Guest { options: &args.common, engine, name, module, preloads, call })
-}
-
-/// What is left to do when the guest has ended. A failure is told, and takes the place of the guest's success alone.
-fn finish(gofer: &Gofer, sink: Option<Sink>, code: i32) -> i32 {
-    let mut failures = Vec::new();
-    if let Some(Err(error)) = sink.map(|sink| sink.write(gofer)) {
-        failures.push(format!("{error:#}"));
-    }
-    for failure in gofer.shutdown(None).failures {
-        failures.push(exit::lost(&failure));
-    }
-    for failure in &failures {
-        exit::say(failure);
-    }
-    if code == 0 && !failures.is_empty() { exit::OURS } else { code }
 }

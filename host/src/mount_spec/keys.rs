@@ -25,6 +25,13 @@ pub(super) enum Key {
     DefaultGid,
     Fds,
     Size,
+    PageCache,
+    PageSize,
+    ForcePageCache,
+    Writeback,
+    Noatime,
+    Relatime,
+    Watches,
 }
 
 /// Every spelling of every key; the first one of a key is its name in messages.
@@ -52,6 +59,13 @@ const KEYS: &[(&str, Key)] = &[
     ("dfltgid", Key::DefaultGid),
     ("fds", Key::Fds),
     ("size", Key::Size),
+    ("pagecache", Key::PageCache),
+    ("page_size", Key::PageSize),
+    ("force_page_cache", Key::ForcePageCache),
+    ("writeback", Key::Writeback),
+    ("noatime", Key::Noatime),
+    ("relatime", Key::Relatime),
+    ("watches", Key::Watches),
 ];
 
 /// Keys of mounts that reach files over a connection.
@@ -62,8 +76,23 @@ const REMOTE_KEYS: &[&str] =
 const REMOTE_TYPES: &[&str] = &["lisafs", "9p", "p9", "gofer"];
 
 /// What is called otherwise elsewhere, and here so.
-const OTHER_NAMES: &[(&str, &str)] =
-    &[("tmpfs-size", "size"), ("from", "src"), ("to", "dst"), ("guest", "dst"), ("host", "src")];
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("tmpfs-size", "size"),
+    ("from", "src"),
+    ("to", "dst"),
+    ("guest", "dst"),
+    ("host", "src"),
+    // The library's.
+    ("page_cache_bytes", "pagecache"),
+    ("page_bytes", "page_size"),
+    // Options of mount(8) and of filesystems of Linux, and a limit of inotify.
+    ("atime", "relatime"),
+    ("strictatime", "relatime"),
+    ("nodiratime", "noatime"),
+    ("commit", "writeback"),
+    ("writeback_cache", "writeback"),
+    ("max_user_watches", "watches"),
+];
 
 /// The types of this build.
 pub(super) const TYPES: &[&str] = &["directfs", "memory"];
@@ -134,6 +163,15 @@ mod tests {
             ("sorce", "source"),
             ("tmpfs-size", "size"),
             ("dfltguid", "dfltuid"),
+            ("page-cache", "pagecache"),
+            ("pagesize", "page_size"),
+            ("page_bytes", "page_size"),
+            ("force-page-cache", "force_page_cache"),
+            ("write_back", "writeback"),
+            ("commit", "writeback"),
+            ("strictatime", "relatime"),
+            ("watch", "watches"),
+            ("max_user_watches", "watches"),
         ] {
             let message = Key::find(bad).unwrap_err().to_string();
             assert!(message.contains(&format!("`{bad}`")) && message.contains(&format!("`{valid}`")), "{message}");

@@ -2,6 +2,7 @@
 
 use crate::suggest::{list, nearest};
 use anyhow::{Result, anyhow, bail};
+use std::time::Duration;
 use wasi_gofer::CachePolicy;
 
 /// Words for yes and no, as Docker, gVisor and wasmtime write them.
@@ -73,9 +74,45 @@ pub(super) fn size(key: &str, text: &str) -> Result<u64> {
 }
 
 /// [`size()`] for a limit of this process's memory.
-pub(super) fn memory_size(key: &str, text: &str) -> Result<usize> {
+pub(crate) fn memory_size(key: &str, text: &str) -> Result<usize> {
     usize::try_from(size(key, text)?)
         .map_err(|_| anyhow!("bad value `{text}` for `{key}`: {} bytes at most", usize::MAX))
+}
+
+/// The least and the most bytes of a page.
+const PAGE_SIZES: (usize, usize) = (512, 64 << 10);
+
+/// [`size()`] for a page.
+pub(super) fn page_size(key: &str, text: &str) -> Result<usize> {
+    let bytes = memory_size(key, text)?;
+    if !bytes.is_power_of_two() || bytes < PAGE_SIZES.0 || bytes > PAGE_SIZES.1 {
+        bail!("bad value `{text}` for `{key}`: a power of two from 512 to 64k");
+    }
+    Ok(bytes)
+}
+
+/// The shortest and the longest time that can be asked for.
+const DURATIONS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(3600));
+
+/// A time: a whole number with its unit behind it (`250ms`, `1s`, `2m`, `1h`), of seconds without one.
+pub(crate) fn duration(key: &str, text: &str) -> Result<Duration> {
+    let bad = || anyhow!("bad value `{text}` for `{key}`: a time, such as 250ms, 1s or 2m");
+    let out_of_bounds = || anyhow!("bad value `{text}` for `{key}`: from 10ms to 1h");
+    let lower = text.to_ascii_lowercase();
+    let digits = digits(&lower).ok_or_else(bad)?;
+    let millis: u64 = match &lower[digits.len()..] {
+        "ms" => 1,
+        "" | "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(bad()),
+    };
+    let number: u64 = digits.parse().map_err(|_| out_of_bounds())?;
+    let time = number.checked_mul(millis).map(Duration::from_millis).ok_or_else(out_of_bounds)?;
+    if time < DURATIONS.0 || time > DURATIONS.1 {
+        return Err(out_of_bounds());
+    }
+    Ok(time)
 }
 
 /// A cache policy, by our name or gVisor's.
@@ -91,7 +128,8 @@ pub(super) fn policy(key: &str, text: &str) -> Result<CachePolicy> {
 
 #[cfg(test)]
 mod tests {
-    use super::{POLICIES, memory_size, number, policy, size, switch};
+    use super::{POLICIES, duration, memory_size, number, page_size, policy, size, switch};
+    use std::time::Duration;
 
     #[test]
     fn switch_reads_every_spelling_and_refuses_others() {
@@ -134,6 +172,37 @@ mod tests {
             assert!(message.contains(&format!("`{bad}` for `size`")), "{message}");
         }
         assert_eq!(memory_size("list_limit", "1k").unwrap(), 1024);
+    }
+
+    #[test]
+    fn page_size_takes_powers_of_two_within_its_bounds() {
+        for (text, bytes) in [("512", 512), ("4k", 4096), ("65536", 65_536), ("64KiB", 65_536)] {
+            assert_eq!(page_size("page_size", text).unwrap(), bytes, "{text}");
+        }
+        for bad in ["0", "256", "511", "3k", "4097", "128k", "99999999999g", "many"] {
+            let message = page_size("page_size", bad).unwrap_err().to_string();
+            assert!(message.contains(&format!("`{bad}` for `page_size`")), "{message}");
+        }
+    }
+
+    #[test]
+    fn duration_takes_units_and_seconds_within_its_bounds() {
+        for (text, millis) in [
+            ("10ms", 10),
+            ("250ms", 250),
+            ("1s", 1000),
+            ("1", 1000),
+            ("2M", 120_000),
+            ("1h", 3_600_000),
+            ("3600", 3_600_000),
+        ] {
+            assert_eq!(duration("writeback", text).unwrap(), Duration::from_millis(millis), "{text}");
+        }
+        for bad in ["", "s", "9ms", "0", "61m", "2h", "-1s", "1.5s", "1 s", "1sec", "5us", "99999999999999999999s"] {
+            let message = duration("writeback", bad).unwrap_err().to_string();
+            assert!(message.contains(&format!("`{bad}` for `writeback`")), "{message}");
+        }
+        assert!(duration("writeback", "18446744073709551615h").unwrap_err().to_string().contains("10ms to 1h"));
     }
 
     #[test]

@@ -67,10 +67,37 @@ fn keys_and_values_that_are_none_are_named_with_the_nearest() {
         ("src=dir,dst=d", ["`d`", "`/d`"]),
         ("src=dir,dst=/d,lock=maybe", ["`maybe`", "on or off"]),
         ("type=memory,dst=/d,size=1x", ["`1x`", "`size`"]),
+        ("src=dir,dst=/d,cache=exclusive,page_size=3k", ["`3k`", "`page_size`"]),
+        ("src=dir,dst=/d,cache=exclusive,pagecache=lots", ["`lots`", "`pagecache`"]),
+        ("src=dir,dst=/d,cache=exclusive,writeback=1d", ["`1d`", "`writeback`"]),
+        ("src=dir,dst=/d,cache=exclusive,writeback=9ms", ["`9ms`", "10ms to 1h"]),
+        ("src=dir,dst=/d,cache=exclusive,noatime=maybe", ["`maybe`", "`noatime`"]),
+        ("src=dir,dst=/d,watches=many", ["`many`", "`watches`"]),
+        ("src=dir,dst=/d,cache=exclusive,page_cache=1m", ["`page_cache`", "`pagecache`"]),
         ("dst=/d", ["`src`", "--mount"]),
         ("src=\"dir,dst=/d", ["quote", "--mount"]),
     ] {
         place.run(&["--mount", spec, "app.wat"]).refuses(&needles);
+    }
+}
+
+#[test]
+fn keys_that_can_do_nothing_are_named_with_what_keeps_them_from_it() {
+    let place = place();
+    for (spec, needles) in [
+        ("cache=none,pagecache=1m", ["`pagecache`", "cache=none"]),
+        ("page_size=4k", ["`page_size`", "cache=shared (the default)"]),
+        ("cache=exclusive,pagecache=0,force_page_cache", ["`force_page_cache`", "`pagecache=0`"]),
+        ("cache=writethrough,writeback=1s", ["`writeback`", "cache=writethrough"]),
+        ("cache=shared,noatime", ["`noatime`", "cache=shared"]),
+        ("cache=exclusive,noatime,relatime", ["`noatime`", "`relatime`"]),
+        ("cache=exclusive,watches=5", ["`watches`", "cache=exclusive"]),
+    ] {
+        let mount = format!("--mount=src=dir,dst=/d,{spec}");
+        place.run(&[&mount, "app.wat"]).refuses(&needles);
+        for look in ["ls", "stat", "cat"] {
+            place.run(&[look, &mount, "/d"]).refuses(&needles);
+        }
     }
 }
 

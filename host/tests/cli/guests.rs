@@ -92,6 +92,20 @@ pub(crate) fn write_file(path: &str) -> String {
     start_with_path(path, &format!("(call $put {open} (i32.const 1024) (i32.const {len}))"))
 }
 
+/// Makes the file `path` of the first mount hold its own path, keeps it open as `$fd`, and does `body`, which can call
+/// `$ready` to print `ready`.
+pub(crate) fn write_file_then(path: &str, body: &str) -> String {
+    let len = path.len();
+    let ready = "(data (i32.const 512) \"ready\")
+        (func $ready (call $put (i32.const 1) (i32.const 512) (i32.const 5)))";
+    let write = format!(
+        "(local $fd i32)
+         (local.set $fd (call $open (i32.const {len}) (i32.const {CREATE}) (i64.const {WRITE})))
+         (call $put (local.get $fd) (i32.const 1024) (i32.const {len}))"
+    );
+    start_with_path(path, &format!("{write} {body}")).replacen("(func (export", &format!("{ready} (func (export"), 1)
+}
+
 /// Asks for the attributes of `path` so many times; ends with the errno of the last.
 pub(crate) fn stat_file(path: &str, times: u32) -> String {
     let stat = format!(
@@ -146,13 +160,19 @@ pub(crate) fn copy_stdin() -> String {
     start("(call $copy (i32.const 0))")
 }
 
+/// A sleep of ten minutes.
+pub(crate) const SLEEP: &str = "(i32.store (i32.const 1552) (i32.const 1))
+    (i64.store (i32.const 1560) (i64.const 600000000000))
+    (call $check (call $poll_oneoff (i32.const 1536) (i32.const 2048) (i32.const 1) (i32.const 16)))";
+
 /// Sleeps for ten minutes.
 pub(crate) fn sleep() -> String {
-    start(
-        "(i32.store (i32.const 1040) (i32.const 1))
-         (i64.store (i32.const 1048) (i64.const 600000000000))
-         (call $check (call $poll_oneoff (i32.const 1024) (i32.const 2048) (i32.const 1) (i32.const 16)))",
-    )
+    start(SLEEP)
+}
+
+/// Prints `text`, then does `body`.
+pub(crate) fn print_then(text: &str, body: &str) -> String {
+    start_with_path(text, &format!("(call $put (i32.const 1) (i32.const 1024) (i32.const {})) {body}", text.len()))
 }
 
 /// Prints `text` on this descriptor.

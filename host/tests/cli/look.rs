@@ -125,3 +125,12 @@ fn a_reader_that_goes_away_is_no_failure() {
     let output = child.wait_with_output().expect("ended");
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
 }
+
+#[test]
+fn looks_take_the_same_mount_keys_as_run() {
+    let place = place();
+    let mount = "--mount=src=data,dst=/data,cache=exclusive,pagecache=1m,page_size=8k,writeback=2s,noatime,watches=0";
+    place.run(&["ls", mount, "/data/sub"]).is(0, "deep.txt\n");
+    place.run(&["cat", mount, "/data/a.txt"]).is(0, "hello\n");
+    assert_eq!(place.run(&["stat", mount, "/data/a.txt"]).code, Some(0));
+}

@@ -1,12 +1,14 @@
 //! The built command, run as a user runs it.
 
 mod bad_input;
+mod ending;
 mod guests;
 mod limits;
 mod look;
 mod modules;
 mod mounts;
 mod run;
+mod signals;
 mod stats;
 mod sub_options;
 

@@ -123,6 +123,14 @@ fn every_policy_and_key_is_taken() {
         "dfltuid=1000,dfltgid=1000",
         "fds=64",
         "fds=1",
+        "pagecache=0",
+        "cache=exclusive,pagecache=1m",
+        "cache=writethrough,page_size=64k,force_page_cache",
+        "cache=exclusive,writeback=250ms",
+        "cache=exclusive,noatime",
+        "cache=writethrough,relatime",
+        "watches=0",
+        "cache=none,watches=16",
     ];
     for option in caches.iter().map(|cache| format!("cache={cache}")).chain(keys.map(ToOwned::to_owned)) {
         place.run(&["--mount", &format!("src=data,dst=/d,{option}"), "app.wat"]).is(0, "x");

@@ -35,7 +35,10 @@ fn stats_have_one_entry_per_mount_with_every_field() {
         for pointer in ["/queue/watches", "/queue/answers", "/queue/drains", "/queue/overflows"] {
             numbers(mount, pointer);
         }
-        for pointer in ["/bytes/read", "/bytes/written", "/bytes/cache"] {
+        for pointer in ["/bytes/read", "/bytes/written", "/bytes/cache", "/bytes/pages"] {
+            numbers(mount, pointer);
+        }
+        for pointer in ["/bytes/written_back", "/bytes/not_written_back", "/pages/hits", "/pages/misses"] {
             numbers(mount, pointer);
         }
         assert!(mount["backend_calls"].is_object());

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-/// When a failing call fails, or a held one is held.
+/// When a failing call fails, and a held one is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// Before it did anything.
@@ -22,6 +22,8 @@ pub struct FaultPlan {
     state: Mutex<State>,
     counts: Vec<AtomicU64>,
     would_wait: AtomicBool,
+    /// Calls that a fault struck.
+    struck: AtomicU64,
     /// Most bytes that one transfer moves.
     transfer_max: AtomicUsize,
 }
@@ -53,6 +55,7 @@ impl FaultPlan {
             state: Mutex::default(),
             counts: Op::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
             would_wait: AtomicBool::new(false),
+            struck: AtomicU64::new(0),
             transfer_max: AtomicUsize::new(usize::MAX),
         }
     }
@@ -83,7 +86,8 @@ impl FaultPlan {
         self.gate(op.into(), Moment::Before)
     }
 
-    /// As [`FaultPlan::hold`], but the calls do their work first and only their answers are held.
+    /// As [`FaultPlan::hold`], but calls do their work first and only their answers are held: they tell of a state that
+    /// may be past when they come. Calls that may not wait get theirs at once.
     pub fn hold_answers(&self, op: impl Into<Option<Op>>) -> Gate {
         self.gate(op.into(), Moment::After)
     }
@@ -95,6 +99,13 @@ impl FaultPlan {
         state.gates.retain(|(_, _, bar)| bar.is_closed());
         state.gates.push((op, moment, bar));
         gate
+    }
+
+    /// The gates of one moment that an operation comes to.
+    fn gates(&self, op: Op, moment: Moment) -> Vec<Arc<Bar>> {
+        let state = self.state.lock();
+        let meant = state.gates.iter().filter(|(gated, at, _)| *at == moment && gated.is_none_or(|gated| gated == op));
+        meant.map(|(_, _, bar)| Arc::clone(bar)).collect()
     }
 
     /// Makes the backend one that may block: every call that may not wait answers [`Error::WouldWait`]. The backend's
@@ -125,7 +136,13 @@ impl FaultPlan {
         self.counts.iter().map(|count| count.load(Ordering::Relaxed)).fold(0, u64::saturating_add)
     }
 
-    /// Sets all counts to 0.
+    /// How many calls a fault struck, since the plan was made: an error that no strike explains is none of the plan's.
+    #[must_use]
+    pub fn struck(&self) -> u64 {
+        self.struck.load(Ordering::SeqCst)
+    }
+
+    /// Sets all counts of calls to 0.
     pub fn reset_calls(&self) {
         for count in &self.counts {
             count.store(0, Ordering::Relaxed);
@@ -163,19 +180,19 @@ impl FaultPlan {
             return Err(Error::WouldWait);
         }
         let fault = self.strike(op);
-        let gates: Vec<_> = {
-            let state = self.state.lock();
-            let meant = state.gates.iter().filter(|(gated, ..)| gated.is_none_or(|gated| gated == op));
-            meant.map(|(_, moment, bar)| (*moment, Arc::clone(bar))).collect()
-        };
-        let pass = |when| gates.iter().filter(|(moment, _)| *moment == when).try_for_each(|(_, bar)| bar.pass(call));
-        pass(Moment::Before)?;
+        for bar in self.gates(op, Moment::Before) {
+            bar.pass(call)?;
+        }
         let answer = match fault {
             None => work(),
-            Some((Moment::Before, errno)) => Err(errno.into()),
+            Some((Moment::Before, errno)) => return Err(errno.into()),
             Some((Moment::After, errno)) => work().and(Err(errno.into())),
         };
-        pass(Moment::After)?;
+        if call.may_wait {
+            for bar in self.gates(op, Moment::After) {
+                bar.pass(call)?;
+            }
+        }
         answer
     }
 
@@ -193,6 +210,9 @@ impl FaultPlan {
             fate.get_or_insert((fault.moment, fault.errno));
             fault.for_ever
         });
+        if fate.is_some() {
+            self.struck.fetch_add(1, Ordering::SeqCst);
+        }
         fate
     }
 }

@@ -389,6 +389,21 @@ impl Tree {
         way
     }
 
+    /// The path from the root by which an object is known, one of them; `None` when it has no name here. Looks at every
+    /// dentry: for messages.
+    pub(crate) fn path_of(&self, inode: &Arc<Inode>) -> Option<String> {
+        let is = |dentry: &Dentry| !dentry.detached && dentry.inode.as_ref().is_some_and(|own| Arc::ptr_eq(own, inode));
+        let (index, _) = self.arena.iter().find(|(_, dentry)| is(dentry))?;
+        let mut names = Vec::new();
+        let mut at = index;
+        while let Some(dentry) = self.arena.get(at).filter(|_| at != self.root) {
+            names.push(String::from_utf8_lossy(dentry.name.as_bytes()));
+            at = dentry.parent;
+        }
+        names.reverse();
+        Some(names.join("/"))
+    }
+
     /// Synthetic children of a directory, which no backend lists.
     pub(crate) fn synthetic_children(&self, dir: u32) -> Vec<(NameBuf, Arc<Inode>)> {
         let Some(dentry) = self.arena.get(dir).filter(|dentry| dentry.anchors > 0) else { return Vec::new() };

@@ -106,6 +106,80 @@ impl AttrCell {
 
     /// Stores what the backend answered to a question asked after `version` was noted, unless a newer answer is there.
     pub(crate) fn store(&self, stat: &Stat, version: u32) {
+        self.locked(|| {
+            // Versions wrap; a difference below half the range is "not older".
+            if version.wrapping_sub(self.have.load(Ordering::Relaxed)) < u32::MAX / 2 {
+                self.have.store(version, Ordering::Relaxed);
+                for (word, value) in self.words.iter().zip(encode(stat)) {
+                    word.store(value, Ordering::Relaxed);
+                }
+            }
+        });
+    }
+
+    /// The length, as far as is known.
+    #[inline]
+    pub(crate) fn size(&self) -> u64 {
+        self.words[1].load(Ordering::Relaxed)
+    }
+
+    /// When the object changed last, as far as is known.
+    #[inline]
+    pub(crate) fn ctime(&self) -> Timespec {
+        let [_, _, _, _, _, secs, _, nanos, _, _] = &self.words;
+        // Only writers to the object ask, one at a time; beside a `store` the halves may be of two times, which is no
+        // worse than either for a stamp.
+        let (nanos, _) = unpack(nanos.load(Ordering::Relaxed));
+        Timespec { secs: secs.load(Ordering::Relaxed).cast_signed(), nanos }
+    }
+
+    /// Notes a change of the contents that the backend need not have yet: length, change times.
+    #[inline]
+    pub(crate) fn note_written(&self, size: u64, now: Timespec) {
+        let [_, size_word, _, _, mtime, ctime, modified, changed, _, _] = &self.words;
+        self.locked(|| {
+            size_word.store(size, Ordering::Relaxed);
+            mtime.store(now.secs.cast_unsigned(), Ordering::Relaxed);
+            ctime.store(now.secs.cast_unsigned(), Ordering::Relaxed);
+            let (atime_nanos, _) = unpack(modified.load(Ordering::Relaxed));
+            modified.store(pack(atime_nanos, now.nanos), Ordering::Relaxed);
+            let (_, blksize) = unpack(changed.load(Ordering::Relaxed));
+            changed.store(pack(now.nanos, blksize), Ordering::Relaxed);
+        });
+    }
+
+    /// Notes times that the backend need not have yet.
+    pub(crate) fn note_times(&self, atime: Option<Timespec>, mtime: Option<Timespec>) {
+        let [_, _, _, atime_word, mtime_word, _, nanos, _, _, _] = &self.words;
+        self.locked(|| {
+            let (mut atime_nanos, mut mtime_nanos) = unpack(nanos.load(Ordering::Relaxed));
+            if let Some(time) = atime {
+                atime_word.store(time.secs.cast_unsigned(), Ordering::Relaxed);
+                atime_nanos = time.nanos;
+            }
+            if let Some(time) = mtime {
+                mtime_word.store(time.secs.cast_unsigned(), Ordering::Relaxed);
+                mtime_nanos = time.nanos;
+            }
+            nanos.store(pack(atime_nanos, mtime_nanos), Ordering::Relaxed);
+        });
+    }
+
+    /// Notes that the backend has by now what was noted here: an answer that was asked for before is older than that,
+    /// and what was fresh stays so.
+    pub(crate) fn confirm(&self) {
+        self.locked(|| {
+            let have = self.have.load(Ordering::Relaxed);
+            let wanted = self.wanted.fetch_add(1, Ordering::AcqRel);
+            if have == wanted {
+                self.have.store(wanted.wrapping_add(1), Ordering::Relaxed);
+            }
+        });
+    }
+
+    /// Runs `change` on the words, to the exclusion of other writers.
+    #[inline]
+    fn locked(&self, change: impl FnOnce()) {
         let sequence = loop {
             let now = self.sequence.load(Ordering::Relaxed);
             if now & 1 == 0
@@ -119,13 +193,7 @@ impl AttrCell {
             std::hint::spin_loop();
         };
         fence(Ordering::Release);
-        // Versions wrap; a difference below half the range is "not older".
-        if version.wrapping_sub(self.have.load(Ordering::Relaxed)) < u32::MAX / 2 {
-            self.have.store(version, Ordering::Relaxed);
-            for (word, value) in self.words.iter().zip(encode(stat)) {
-                word.store(value, Ordering::Relaxed);
-            }
-        }
+        change();
         self.sequence.store(sequence.wrapping_add(2), Ordering::Release);
     }
 }
@@ -179,6 +247,38 @@ mod tests {
         cell.store(&stat(3), newer);
         cell.store(&stat(2), older);
         assert_eq!(load(&cell), (stat(3), true));
+    }
+
+    #[test]
+    fn note_written_changes_length_and_change_times_and_nothing_else() {
+        let cell = AttrCell::new(&stat(1));
+        let now = Timespec { secs: 77, nanos: 88 };
+        cell.note_written(5, now);
+        assert_eq!(load(&cell), (Stat { size: 5, mtime: now, ctime: now, ..stat(1) }, true));
+        cell.note_times(Some(Timespec { secs: -1, nanos: 3 }), None);
+        assert_eq!(
+            load(&cell).0,
+            Stat { size: 5, mtime: now, ctime: now, atime: Timespec { secs: -1, nanos: 3 }, ..stat(1) }
+        );
+    }
+
+    #[test]
+    fn confirm_of_fresh_attributes_keeps_them_from_an_answer_asked_for_before() {
+        let cell = AttrCell::new(&stat(1));
+        let asked = cell.version();
+        cell.note_written(5, Timespec { secs: 1, nanos: 1 });
+        cell.confirm();
+        cell.store(&stat(2), asked);
+        let (seen, fresh) = load(&cell);
+        assert_eq!((seen.size, fresh), (5, true));
+    }
+
+    #[test]
+    fn confirm_of_old_attributes_leaves_them_old() {
+        let cell = AttrCell::new(&stat(1));
+        cell.invalidate();
+        cell.confirm();
+        assert!(!load(&cell).1);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! One object.
 
 use super::attr::AttrCell;
-use crate::abi::{FileType, InodeKey, Stat};
+use crate::abi::{Errno, FileType, InodeKey, Stat, Timespec};
 use crate::backend::{ErasedHandle, ErasedNode};
+use crate::gofer::clock::time_of_change;
 use crate::gofer::handle::HandleSet;
+use crate::gofer::page::DataCell;
 use crate::sync::{Rank, RankedMutex};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// An object of the backend, or one that exists only here (`node` is `None`: a mount point that the directory below
 /// lacks). Names refer to it through dentries; two names of one object share one inode through the table.
@@ -30,9 +32,24 @@ pub(crate) struct Inode {
     pub(crate) changes: RankedMutex<(), { Rank::Directory as u8 }>,
     /// A symbolic link's contents, which never change for one object.
     target: OnceLock<Box<[u8]>>,
+    /// A file's cached data, while somebody has it open or the page cache has pages of it.
+    data: RankedMutex<Weak<DataCell>, { Rank::DataSlot as u8 }>,
+    /// [`Inode::MTIME`] and the others.
+    flags: AtomicU8,
+    /// Counts failed write-backs, with the last one's errno: what an open file compares with what it saw.
+    failures: AtomicU32,
 }
 
 impl Inode {
+    /// The backend does not have the modification time that is known here.
+    pub(crate) const MTIME: u8 = 1 << 0;
+    /// Likewise the access time.
+    pub(crate) const ATIME: u8 = 1 << 1;
+    /// Data was cached at some time.
+    const HAD_DATA: u8 = 1 << 2;
+    /// No guest has seen the times since the last change.
+    const UNSEEN: u8 = 1 << 3;
+
     /// An object that the backend found.
     pub(crate) fn new(node: Option<ErasedNode>, stat: &Stat) -> Self {
         Inode {
@@ -46,6 +63,9 @@ impl Inode {
             handles: RankedMutex::new(None),
             changes: RankedMutex::new(()),
             target: OnceLock::new(),
+            data: RankedMutex::new(Weak::new()),
+            flags: AtomicU8::new(0),
+            failures: AtomicU32::new(0),
         }
     }
 
@@ -93,8 +113,130 @@ impl Inode {
         if fresh && known == *stat {
             return false;
         }
-        self.attr.store(stat, version);
+        match self.cell() {
+            None => self.attr.store(stat, version),
+            Some(cell) => {
+                // Under the data's lock, so that no write notes its own in between.
+                let data = cell.read();
+                self.attr.store(&self.with_own(*stat, data.size()), version);
+            }
+        }
         (known.mode, known.uid, known.gid) != (stat.mode, stat.uid, stat.gid)
+    }
+
+    /// What the backend told, with what is known better here.
+    fn with_own(&self, mut stat: Stat, size: u64) -> Stat {
+        let (known, _) = self.attr();
+        let flags = self.flags.load(Ordering::Acquire);
+        stat.size = size;
+        if flags & Self::MTIME != 0 {
+            stat.mtime = known.mtime;
+            stat.ctime = stat.ctime.max(known.ctime);
+        }
+        if flags & Self::ATIME != 0 {
+            stat.atime = known.atime;
+        }
+        stat
+    }
+
+    /// Where its data is cached; `None` while it is not.
+    pub(crate) fn cell(&self) -> Option<Arc<DataCell>> {
+        if self.flags.load(Ordering::Acquire) & Self::HAD_DATA == 0 {
+            return None;
+        }
+        self.data.lock().upgrade()
+    }
+
+    /// Where its data is cached, which `make` begins if it is not. `None` when an answer about attributes that was asked
+    /// for when their version was `version` is old by now.
+    pub(crate) fn cell_or(&self, version: u32, make: impl FnOnce() -> Arc<DataCell>) -> Option<Arc<DataCell>> {
+        let mut slot = self.data.lock();
+        if let Some(cell) = slot.upgrade() {
+            return Some(cell);
+        }
+        if self.attr_version() != version {
+            return None;
+        }
+        let cell = make();
+        *slot = Arc::downgrade(&cell);
+        self.flags.fetch_or(Self::HAD_DATA, Ordering::AcqRel);
+        Some(cell)
+    }
+
+    /// Notes, under the data's lock, a change of the contents.
+    #[inline]
+    pub(crate) fn note_written(&self, size: u64) {
+        const NOTED: u8 = Inode::MTIME | Inode::UNSEEN;
+        let flags = self.flags.load(Ordering::Relaxed) & NOTED;
+        let last = self.attr.ctime();
+        let time = time_of_change(last, flags & Self::UNSEEN == 0);
+        if flags == NOTED && time == last && self.attr.size() == size {
+            // One of many within a step of the clock.
+            return;
+        }
+        self.note_ahead(NOTED);
+        self.attr.note_written(size, time);
+    }
+
+    /// The attributes for a guest, and whether they are fresh: the next change gets a time that it can tell from these.
+    #[inline]
+    pub(crate) fn attr_to_show(&self) -> (Stat, bool) {
+        if self.flags.load(Ordering::Relaxed) & Self::UNSEEN != 0 {
+            self.flags.fetch_and(!Self::UNSEEN, Ordering::AcqRel);
+        }
+        self.attr()
+    }
+
+    /// Notes, under the data's lock, times that the backend does not have yet.
+    pub(crate) fn note_times(&self, atime: Option<Timespec>, mtime: Option<Timespec>) {
+        self.note_ahead(if atime.is_some() { Self::ATIME } else { 0 } | if mtime.is_some() { Self::MTIME } else { 0 });
+        self.attr.note_times(atime, mtime);
+    }
+
+    #[inline]
+    fn note_ahead(&self, flags: u8) {
+        if self.flags.load(Ordering::Relaxed) & flags != flags {
+            self.flags.fetch_or(flags, Ordering::AcqRel);
+        }
+    }
+
+    /// Which times the backend does not have yet.
+    pub(crate) fn times_ahead(&self) -> u8 {
+        self.flags.load(Ordering::Acquire) & (Self::MTIME | Self::ATIME)
+    }
+
+    /// Notes, under the data's lock, that these times are on their way to the backend, or are the backend's again.
+    pub(crate) fn take_times_ahead(&self, flags: u8) {
+        self.flags.fetch_and(!flags, Ordering::AcqRel);
+    }
+
+    /// Takes that back: they did not arrive.
+    pub(crate) fn times_still_ahead(&self, flags: u8) {
+        self.note_ahead(flags);
+    }
+
+    /// Notes that the backend has what was noted here.
+    pub(crate) fn attr_confirmed(&self) {
+        self.attr.confirm();
+    }
+
+    /// Counts a write-back that failed.
+    pub(crate) fn note_failure(&self, errno: Errno) {
+        let raw = u32::try_from(errno.raw()).unwrap_or(0) & 0xff;
+        let next = |failures: u32| Some((failures >> 8).wrapping_add(1) << 8 | raw);
+        // The closure always has an answer, so the update cannot fail.
+        let _ = self.failures.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+    }
+
+    /// What an open file notes, and compares with what it noted before.
+    #[inline]
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures.load(Ordering::Acquire)
+    }
+
+    /// The errno of the last failure that `failures` counts.
+    pub(crate) fn failure_of(failures: u32) -> Errno {
+        i32::try_from(failures & 0xff).map_or(Errno::Io, Errno::from_raw)
     }
 
     /// Notes that one name of it is gone; true when that was the last one.
@@ -172,7 +314,14 @@ impl Inode {
 
     /// The parts that the backend is told to release.
     pub(crate) fn into_parts(self) -> (Option<ErasedNode>, Vec<ErasedHandle>) {
-        let handles = self.handles.into_inner().map(|set| set.into_handles()).unwrap_or_default();
+        let mut handles = self.handles.into_inner().map(|set| set.into_handles()).unwrap_or_default();
+        if let Some(cell) = self.data.into_inner().upgrade() {
+            // Nobody can reach the object any more, so nobody can read its pages.
+            let mut data = cell.write();
+            data.discard();
+            handles.extend(data.retire());
+            handles.extend(data.keeper.take());
+        }
         (self.node, handles)
     }
 }
@@ -183,6 +332,6 @@ mod tests {
 
     #[test]
     fn size_of_an_inode_stays_within_the_memory_figure() {
-        assert!(size_of::<Inode>() <= 232, "{}", size_of::<Inode>());
+        assert!(size_of::<Inode>() <= 256, "{}", size_of::<Inode>());
     }
 }

@@ -1,22 +1,53 @@
-//! Data and attributes through an open file.
+//! Data and attributes through an open file: past the page cache, or through it ([`super::read`], [`super::write`]).
 
 use crate::abi::{Call, Errno, Error, Result, SetStat, SetStatReport, Stat};
 use crate::backend::{Advice, ErasedHandle};
 use crate::gofer::file::File;
+use crate::gofer::page::DataCell;
 use crate::gofer::stats::Op;
 use std::io::{IoSlice, IoSliceMut};
+use std::sync::Arc;
 
 impl File {
     fn reader(&self) -> Result<&ErasedHandle> {
         self.read.as_ref().ok_or(Error::Errno(Errno::Badf))
     }
 
-    fn writer(&self) -> Result<&ErasedHandle> {
+    pub(super) fn writer(&self) -> Result<&ErasedHandle> {
         self.write.as_ref().ok_or(Error::Errno(Errno::Badf))
     }
 
-    fn any(&self) -> Result<&ErasedHandle> {
+    pub(super) fn any(&self) -> Result<&ErasedHandle> {
         self.read.as_ref().or(self.write.as_ref()).ok_or(Error::Errno(Errno::Badf))
+    }
+
+    /// The file's cached data; `None` for a file whose data is not cached.
+    #[inline]
+    pub(super) fn cell(&self, call: &Call) -> Result<Option<&Arc<DataCell>>> {
+        if !self.cached {
+            return Ok(None);
+        }
+        match self.data.get() {
+            Some(cell) => Ok(Some(cell)),
+            None => self.find_cell(call).map(Some),
+        }
+    }
+
+    /// Begins to cache the file's data, unless another open file did. Its length is what the backend tells now.
+    #[cold]
+    fn find_cell(&self, call: &Call) -> Result<&Arc<DataCell>> {
+        let cell = loop {
+            let version = self.inode.attr_version();
+            let size = self.stat(call)?.size;
+            let page_bytes = u32::try_from(self.fs.options.page_bytes).map_err(|_| Errno::Inval)?;
+            let cell = self.inode.cell_or(version, || DataCell::new(size, page_bytes, &self.fs.pages));
+            if let Some(cell) = cell {
+                break cell;
+            }
+        };
+        // A day may have passed since the last one who read it noted so.
+        cell.read_noted.store(false, std::sync::atomic::Ordering::Relaxed);
+        Ok(self.data.get_or_init(|| cell))
     }
 
     /// Notes that the file changed, also behind an error: a change may have been made in part, or its answer lost.
@@ -30,6 +61,9 @@ impl File {
     #[inline]
     pub fn read_at(&self, call: &Call, bufs: &mut [IoSliceMut<'_>], offset: u64) -> Result<usize> {
         let handle = self.reader()?;
+        if let Some(cell) = self.cell(call)? {
+            return self.read_cached(call, cell, bufs, offset);
+        }
         self.fs.stats.op(Op::HandleRead);
         let answer = handle.read_at(call, bufs, offset);
         if answer != Err(Error::WouldWait) {
@@ -44,6 +78,9 @@ impl File {
     #[inline]
     pub fn write_at(&self, call: &Call, bufs: &[IoSlice<'_>], offset: u64) -> Result<usize> {
         let handle = self.writer()?;
+        if let Some(cell) = self.cell(call)? {
+            return self.write_cached(call, cell, bufs, Some(offset)).map(|(written, _)| written);
+        }
         self.fs.gate.pass(call)?;
         self.fs.stats.op(Op::HandleWrite);
         let answer = handle.write_at(call, bufs, offset);
@@ -57,6 +94,9 @@ impl File {
     /// them.
     pub fn append(&self, call: &Call, bufs: &[IoSlice<'_>]) -> Result<(usize, u64)> {
         let handle = self.writer()?;
+        if let Some(cell) = self.cell(call)? {
+            return self.write_cached(call, cell, bufs, None);
+        }
         self.fs.gate.pass(call)?;
         self.fs.stats.op(Op::HandleAppend);
         let answer = handle.append(call, bufs);
@@ -69,28 +109,32 @@ impl File {
     /// Attributes.
     #[inline]
     pub fn stat(&self, call: &Call) -> Result<Stat> {
-        let (known, fresh) = self.inode.attr();
+        let (known, fresh) = self.inode.attr_to_show();
         if fresh && self.fs.coherence.trusts_attributes() {
             return Ok(known);
         }
-        let version = self.inode.attr_version();
-        self.fs.stats.op(Op::HandleStat);
-        let stat = self.any()?.stat(call)?;
-        self.inode.store_attr(&stat, version);
-        Ok(stat)
+        let handle = self.any()?;
+        self.fs.asked(&self.inode, self.cached, || {
+            self.fs.stats.op(Op::HandleStat);
+            handle.stat(call)
+        })
     }
 
     /// Sets the length: `EBADF` without the right to write.
     pub fn set_size(&self, call: &Call, size: u64) -> Result<()> {
         let handle = self.writer()?;
+        if let Some(cell) = self.cell(call)? {
+            return self.set_size_cached(call, cell, size);
+        }
         self.fs.gate.pass(call)?;
         self.set(call, handle, &SetStat { size: Some(size), ..SetStat::default() })
     }
 
     /// Changes attributes other than the length.
     pub fn set_attr(&self, call: &Call, set: &SetStat) -> Result<()> {
+        let set = SetStat { size: None, ..*set };
         let handle = self.any()?;
-        self.set(call, handle, &SetStat { size: None, ..*set })
+        self.fs.setting_times(call, &self.inode, &set, || self.set(call, handle, &set))
     }
 
     fn set(&self, call: &Call, handle: &ErasedHandle, set: &SetStat) -> Result<()> {
@@ -101,8 +145,15 @@ impl File {
         errno.map_or(Ok(()), |errno| Err(Error::Errno(errno)))
     }
 
-    /// Makes what was written reach the disk; with `data_only` as fdatasync(2).
+    /// Makes what was written reach the disk, through whichever open file; with `data_only` as fdatasync(2). A failure
+    /// of write-back that this file was not told of yet is told.
     pub fn sync(&self, call: &Call, data_only: bool) -> Result<()> {
+        let brought_out = match self.inode.cell() {
+            Some(cell) if self.cached => self.fs.bring_out(call, &self.inode, &cell, !data_only),
+            _ => Ok(()),
+        };
+        self.unseen_failure()?;
+        brought_out?;
         self.fs.stats.op(Op::HandleSync);
         self.any()?.sync(call, data_only)
     }
@@ -110,6 +161,9 @@ impl File {
     /// Makes sure that a range can be written: `EBADF` without the right to write.
     pub fn allocate(&self, call: &Call, offset: u64, len: u64) -> Result<()> {
         let handle = self.writer()?;
+        if let Some(cell) = self.cell(call)? {
+            return self.allocate_cached(call, cell, offset, len);
+        }
         self.fs.gate.pass(call)?;
         self.fs.stats.op(Op::HandleAllocate);
         let answer = handle.allocate(call, offset, len);

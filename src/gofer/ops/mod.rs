@@ -1,6 +1,7 @@
 //! Operations, one per file. Each looks up first and changes after, so that a call that may not wait changes nothing.
 
 mod bind;
+mod bring_out;
 mod check;
 mod doubt;
 mod fetch;
@@ -10,6 +11,7 @@ mod list;
 mod make;
 mod mounts;
 mod open;
+mod read;
 mod remove;
 mod rename;
 mod retry;
@@ -20,7 +22,9 @@ mod symlink;
 mod sync;
 mod walk;
 mod watch;
+mod write;
 
+pub use bring_out::Lost;
 pub use list::{KeptList, Listing};
 pub use stat::StatAt;
 pub use walk::{Stop, Walked};

@@ -9,14 +9,17 @@ impl GoferFs {
     /// object that exists only here.
     pub fn set_attr(&self, call: &Call, of: &DentryRef, set: &SetStat) -> Result<()> {
         let inode = of.inode();
-        let answer = self.on_object(call, of.id(), inode, |object| self.ask(Op::SetStat).set_stat(call, object, set));
-        if answer != Err(Error::WouldWait) {
-            inode.attr_changed();
-        }
-        match answer?.errno {
-            None => Ok(()),
-            Some(errno) => Err(Error::Errno(errno)),
-        }
+        self.setting_times(call, inode, set, || {
+            let answer =
+                self.on_object(call, of.id(), inode, |object| self.ask(Op::SetStat).set_stat(call, object, set));
+            if answer != Err(Error::WouldWait) {
+                inode.attr_changed();
+            }
+            match answer?.errno {
+                None => Ok(()),
+                Some(errno) => Err(Error::Errno(errno)),
+            }
+        })
     }
 
     /// `EROFS` where the backend itself refuses changes: asked before an operation that it would only fail late.

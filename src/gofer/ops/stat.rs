@@ -1,7 +1,7 @@
 //! Attributes.
 
 use super::walk::{Stop, Walked};
-use crate::abi::{Call, Errno, Name, Result, Stat};
+use crate::abi::{Call, Errno, FileType, Name, Result, Stat};
 use crate::gofer::dentry::Reached;
 use crate::gofer::fs::{DentryRef, GoferFs};
 use crate::gofer::inode::Inode;
@@ -16,6 +16,9 @@ pub enum StatAt {
     /// The walk met a symbolic link or a mount.
     Walked(Walked),
 }
+
+/// How often attributes are asked for that are overtaken by changes.
+const ASKED_TRIES: usize = 4;
 
 impl GoferFs {
     /// Attributes of what `names` lead to from `start`. `ENOENT` and `ENOTDIR` are final; links and mounts are handed
@@ -41,8 +44,9 @@ impl GoferFs {
         let walked = self.walk(call, start, names, follow_last)?;
         match walked.stop {
             Stop::End => match walked.fresh {
-                Some(stat) => Ok(StatAt::Stat(stat)),
-                None => self.stat(call, &walked.reached).map(StatAt::Stat),
+                // An object that is known already may be ahead of what the backend tells.
+                Some(stat) if !self.coherence.caches_data() => Ok(StatAt::Stat(stat)),
+                _ => self.stat(call, &walked.reached).map(StatAt::Stat),
             },
             Stop::Missing => Err(Errno::Noent.into()),
             Stop::NotDirectory => Err(Errno::Notdir.into()),
@@ -57,7 +61,7 @@ impl GoferFs {
         let walk = tree.walk(start.id().index, names, follow_last, |_, _, _| {});
         let answer = match walk.reached {
             Reached::End => {
-                let (stat, fresh) = tree.inode(walk.at)?.attr();
+                let (stat, fresh) = tree.inode(walk.at)?.attr_to_show();
                 if !fresh {
                     return None;
                 }
@@ -78,14 +82,40 @@ impl GoferFs {
     /// Attributes of a dentry.
     pub fn stat(&self, call: &Call, of: &DentryRef) -> Result<Stat> {
         let inode = of.inode();
-        let (known, fresh) = inode.attr();
+        let (known, fresh) = inode.attr_to_show();
         if inode.node().is_none() || (fresh && self.coherence.trusts_attributes()) {
             return Ok(known);
         }
-        let version = inode.attr_version();
-        let stat = self.on_object(call, of.id(), inode, |object| self.ask(Op::Stat).stat(call, object))?;
-        self.learn(call, inode, &stat, version);
+        let own = self.coherence.caches_data() && inode.file_type() == FileType::Regular;
+        let changed =
+            |before: &Stat, stat: &Stat| (before.mode, before.uid, before.gid) != (stat.mode, stat.uid, stat.gid);
+        let stat = self.asked(inode, own, || {
+            self.on_object(call, of.id(), inode, |object| self.ask(Op::Stat).stat(call, object))
+        })?;
+        if !self.coherence.trusts_attributes() && changed(&known, &stat) {
+            let handles = inode.take_handles();
+            self.release_handles(call, handles);
+        }
         Ok(stat)
+    }
+
+    /// Asks the backend for attributes and keeps them; what is known better here (`own`) is put over the answer. One that
+    /// was overtaken by write-back, which moves times and sets them again, is asked for anew.
+    pub(super) fn asked(&self, inode: &Inode, own: bool, ask: impl Fn() -> Result<Stat>) -> Result<Stat> {
+        let mut tries = 0;
+        loop {
+            let version = inode.attr_version();
+            let stat = ask()?;
+            inode.store_attr(&stat, version);
+            if !own {
+                return Ok(stat);
+            }
+            let (shown, fresh) = inode.attr();
+            tries += 1;
+            if fresh || tries == ASKED_TRIES {
+                return Ok(shown);
+            }
+        }
     }
 
     /// Stores attributes that the backend told; handles opened under another mode or owner go.

@@ -5,9 +5,11 @@ use crate::gofer::fs::{DentryRef, GoferFs};
 use crate::gofer::stats::Op;
 
 impl GoferFs {
-    /// Makes everything that was written through this filesystem reach the disk: the handles that are held, and then
-    /// the whole storage, for what was written through others. The first failure is told, after all were tried.
+    /// Makes everything that was written through this filesystem reach the disk: what the backend does not have yet, the
+    /// handles that are held, and then the whole storage, for what was written through others. The first failure is
+    /// told, after all were tried.
     pub fn sync_all(&self, call: &Call) -> Result<()> {
+        let lost = self.bring_out_all(call).into_iter().next().map_or(Ok(()), |lost| Err(lost.error));
         let mut handles = Vec::new();
         let mut inodes = Vec::new();
         // The table's lock ranks above the handles', so the inodes are taken out first.
@@ -18,7 +20,7 @@ impl GoferFs {
         let results = self.ask(Op::HandleSync).sync_many(call, &handles);
         self.bury(call, inodes);
         let synced = self.ask(Op::SyncFs).sync_fs(call);
-        results.into_iter().collect::<Result<()>>().and(synced)
+        lost.and(results.into_iter().collect::<Result<()>>()).and(synced)
     }
 
     /// Makes a directory's entries reach the disk.

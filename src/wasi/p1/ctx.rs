@@ -84,21 +84,19 @@ impl GoferP1Ctx {
         }
     }
 
-    /// Ends an entry that left the table; one of stdio is for the caller to close in the inner context.
-    pub(super) fn end(&self, entry: Entry) -> Option<u32> {
-        let stdio = match entry {
-            Entry::Stdio(inner) => Some(inner),
-            Entry::File(file, _) => {
-                file.close(&self.call);
-                None
-            }
+    /// Ends an entry that left the table; one of stdio is for the caller to close in the inner context. A file is closed
+    /// whatever the outcome.
+    pub(super) fn end(&self, entry: Entry) -> Outcome<Option<u32>> {
+        let ended = match entry {
+            Entry::Stdio(inner) => Ok(Some(inner)),
+            Entry::File(file, _) => file.close(&self.call).map(|()| None),
             Entry::Directory(directory, _) => {
                 drop(directory);
-                None
+                Ok(None)
             }
         };
         self.fs.after(&self.call);
-        stdio
+        Ok(ended?)
     }
 }
 
@@ -106,7 +104,8 @@ impl Drop for GoferP1Ctx {
     fn drop(&mut self) {
         let Some(mut table) = self.table.take() else { return };
         for entry in table.drain() {
-            self.end(entry);
+            // What could not be brought out stays dirty, and is told by whoever shuts the mounts down.
+            drop(self.end(entry));
         }
     }
 }

@@ -25,13 +25,17 @@ pub(super) fn allocate(ctx: &mut GoferP1Ctx, fd: u32, offset: i64, len: i64) -> 
 /// Closes a descriptor; the number in the inner context is handed back when it is one of stdio.
 pub(super) fn close(ctx: &mut GoferP1Ctx, fd: u32) -> Outcome<Option<u32>> {
     let entry = ctx.table()?.0.remove(fd)?;
-    Ok(ctx.end(entry))
+    ctx.end(entry)
 }
 
 /// Renumbers a descriptor; the number in the inner context is handed back when the one that it replaces is of stdio.
 pub(super) fn renumber(ctx: &mut GoferP1Ctx, from: u32, to: u32) -> Outcome<Option<u32>> {
     let replaced = ctx.table()?.0.renumber(from, to)?;
-    Ok(replaced.and_then(|entry| ctx.end(entry)))
+    match replaced {
+        // As dup2(2): what ends unseen is not told of.
+        Some(entry) => Ok(ctx.end(entry).unwrap_or(None)),
+        None => Ok(None),
+    }
 }
 
 pub(super) fn sync(ctx: &mut GoferP1Ctx, fd: u32, data_only: bool) -> Outcome {

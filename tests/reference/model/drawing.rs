@@ -38,6 +38,19 @@ impl Model {
         names
     }
 
+    /// How long a file is that is open.
+    pub(crate) fn open_size(&self, slot: usize) -> u64 {
+        self.files[slot].as_ref().map_or(0, |file| self.seen(file.id).size.unwrap_or(0))
+    }
+
+    /// How long the file is that `path` leads to; 0 if there is none.
+    pub(crate) fn size_at(&self, path: &str) -> u64 {
+        match self.resolve(ROOT, path, true, false) {
+            Ok(Found::Node(id)) => self.seen(id).size.unwrap_or(0),
+            _ => 0,
+        }
+    }
+
     /// The type of what `path` leads to without following the last link.
     pub(crate) fn type_at(&self, path: &str) -> Option<FileType> {
         match self.resolve(ROOT, path, false, false) {

@@ -2,6 +2,7 @@
 //! filesystem.
 
 use crate::act::{Act, Answer, DIRS, FILES, Outcome, Seen, Subject, split};
+use crate::bytes::Bytes;
 use crate::listing::Listing;
 use crate::tree::{Entry, Kind, Tree};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -50,6 +51,8 @@ pub(crate) struct Model {
     nodes: Vec<Node>,
     files: Vec<Option<OpenFile>>,
     dirs: Vec<Option<OpenDir>>,
+    /// The files and directories of the guest who is not at work.
+    other: (Vec<Option<OpenFile>>, Vec<Option<OpenDir>>),
 }
 
 enum Found {
@@ -66,7 +69,27 @@ impl Model {
         let root = Node { body: Body::Dir(BTreeMap::new()), names: 1, parent: ROOT };
         let mut dirs = vec![None; DIRS];
         dirs[0] = Some(OpenDir { id: ROOT, listing: None });
-        Model { nodes: vec![root], files: vec![None; FILES], dirs }
+        let files = vec![None; FILES];
+        Model { nodes: vec![root], files: files.clone(), dirs: dirs.clone(), other: (files, dirs) }
+    }
+
+    /// Has the other guest at work.
+    fn swap(&mut self) {
+        std::mem::swap(&mut self.files, &mut self.other.0);
+        std::mem::swap(&mut self.dirs, &mut self.other.1);
+    }
+
+    /// What it is for one guest.
+    pub(crate) fn of_guest<R>(&mut self, guest: usize, work: impl FnOnce(&mut Model) -> R) -> R {
+        let is_other = guest != 0;
+        if is_other {
+            self.swap();
+        }
+        let result = work(self);
+        if is_other {
+            self.swap();
+        }
+        result
     }
 
     fn dir(&self, slot: usize) -> Id {
@@ -313,7 +336,7 @@ impl Model {
         if offset.is_none() {
             file.position += bytes.len() as u64;
         }
-        Ok(Answer::Bytes(bytes))
+        Ok(Answer::Bytes(Bytes(bytes)))
     }
 
     fn write(&mut self, file: usize, offset: Option<u64>, bytes: &[u8]) -> Outcome {
@@ -332,6 +355,14 @@ impl Model {
             file.position = end as u64;
         }
         Ok(Answer::Count(bytes.len()))
+    }
+
+    /// Does something to a file that is open for writing only meanwhile.
+    fn meanwhile(&mut self, path: &str, how: OpenHow, work: impl FnOnce(&mut Model) -> Outcome) -> Outcome {
+        let kept = self.files[0].take();
+        let outcome = self.open(0, path, &OpenHow { follow: true, write: true, ..how }, 0).and_then(|_| work(self));
+        self.files[0] = kept;
+        outcome.map(|_| Answer::Done)
     }
 
     fn unlink(&mut self, dir: usize, path: &str) -> Outcome {
@@ -402,9 +433,9 @@ impl Model {
     /// Brings the listings that are under way up to date; after every action.
     pub(crate) fn note_listings(&mut self) {
         let now = |id| -> BTreeSet<String> { self.names(id).into_iter().map(|(name, _)| name).collect() };
-        let nows: Vec<_> =
-            self.dirs.iter().map(|dir| dir.as_ref().map(|dir| now(dir.id)).unwrap_or_default()).collect();
-        for (dir, now) in self.dirs.iter_mut().zip(nows) {
+        let dirs = self.dirs.iter().chain(&self.other.1);
+        let nows: Vec<_> = dirs.map(|dir| dir.as_ref().map(|dir| now(dir.id)).unwrap_or_default()).collect();
+        for (dir, now) in self.dirs.iter_mut().chain(&mut self.other.1).zip(nows) {
             if let Some(listing) = dir.as_mut().and_then(|dir| dir.listing.as_mut()) {
                 listing.note(now);
             }
@@ -432,7 +463,7 @@ impl Model {
             let path = format!("{prefix}{name}");
             let same = first.entry(*id).or_insert_with(|| path.clone()).clone();
             let kind = match &self.nodes[*id].body {
-                Body::File(data) => Kind::File(data.clone()),
+                Body::File(data) => Kind::File(Bytes(data.clone())),
                 Body::Dir(_) => Kind::Directory,
                 Body::Link(target) => Kind::Symlink(target.clone()),
             };
@@ -475,6 +506,14 @@ impl Subject for Model {
                 data.resize(index(*size), 0);
                 Ok(Answer::Done)
             }
+            Act::Allocate { file, offset, len } => {
+                let (file, data) = self.data(*file)?;
+                if !file.write {
+                    return Err(Errno::Badf);
+                }
+                data.resize(data.len().max(index(offset + len)), 0);
+                Ok(Answer::Done)
+            }
             Act::FileStat { file } => {
                 let id = self.data(*file)?.0.id;
                 Ok(Answer::Stat(self.seen(id)))
@@ -499,12 +538,17 @@ impl Subject for Model {
                 _ => Err(Errno::Inval),
             },
             Act::Put { path, data } => {
-                let how = OpenHow { follow: true, create: true, truncate: true, write: true, ..OpenHow::default() };
-                let kept = self.files[0].take();
-                let outcome = self.open(0, path, &how, 0).and_then(|_| self.write(0, None, data));
-                self.files[0] = kept;
-                outcome.map(|_| Answer::Done)
+                let how = OpenHow { create: true, truncate: true, ..OpenHow::default() };
+                self.meanwhile(path, how, |model| model.write(0, None, data))
             }
+            Act::Patch { path, offset, data } => {
+                let how = OpenHow { append: offset.is_none(), ..OpenHow::default() };
+                self.meanwhile(path, how, |model| model.write(0, *offset, data))
+            }
+            Act::Cut { path, size } => {
+                self.meanwhile(path, OpenHow::default(), |model| model.act(&Act::SetSize { file: 0, size: *size }))
+            }
+            Act::Second(act) => self.of_guest(1, |model| model.act(act)),
             Act::Chmod { path, .. } => self.existing(0, path, true).map(|_| Answer::Done),
             Act::FileTimes { .. }
             | Act::FileSync { .. }
