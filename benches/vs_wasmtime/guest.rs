@@ -119,7 +119,11 @@ pub(crate) struct Guest<T: 'static> {
 
 /// Mounts `root` and nothing else, with the defaults of a policy.
 pub(crate) fn mount(root: &Path, policy: CachePolicy) -> Result<Gofer> {
-    let options = MountOptions { read_only: false, fs: FsOptions::with_policy(policy) };
+    mount_with(root, FsOptions::with_policy(policy))
+}
+
+fn mount_with(root: &Path, fs: FsOptions) -> Result<Gofer> {
+    let options = MountOptions { read_only: false, fs };
     Ok(Gofer::builder().dir(root, "/", options).build()?)
 }
 
@@ -159,12 +163,22 @@ pub(crate) struct GuestSubject<T: 'static> {
 
 /// Ours, in a policy.
 pub(crate) fn ours(program: &Program, root: &Path, policy: CachePolicy) -> GuestSubject<GoferP1Ctx> {
+    ours_with(program, root, format!("directfs/{policy}"), FsOptions::with_policy(policy))
+}
+
+/// Ours, asking the directory before each use of what is cached: no directory is watched.
+pub(crate) fn ours_unwatched(program: &Program, root: &Path) -> GuestSubject<GoferP1Ctx> {
+    let options = FsOptions { watches: 0, ..FsOptions::with_policy(CachePolicy::Shared) };
+    ours_with(program, root, "directfs/shared-watches0".to_owned(), options)
+}
+
+fn ours_with(program: &Program, root: &Path, name: String, fs: FsOptions) -> GuestSubject<GoferP1Ctx> {
     let (program, own_root) = (program.clone(), root.to_owned());
     GuestSubject {
-        name: format!("directfs/{policy}"),
-        options: format!("add_to_linker_sync, bind(memory), {:?}", FsOptions::with_policy(policy)),
+        name,
+        options: format!("add_to_linker_sync, bind(memory), {fs:?}"),
         root: root.to_owned(),
-        start: Box::new(move || over_gofer(&program, &mount(&own_root, policy)?)),
+        start: Box::new(move || over_gofer(&program, &mount_with(&own_root, fs.clone())?)),
     }
 }
 

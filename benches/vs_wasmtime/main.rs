@@ -99,6 +99,7 @@ fn subjects(program: &Program, root: &Path) -> Result<Vec<Box<dyn Subject>>> {
     for policy in CachePolicy::ALL {
         subjects.push(Box::new(guest::ours(program, root, policy)));
     }
+    subjects.push(Box::new(guest::ours_unwatched(program, root)));
     Ok(subjects)
 }
 
@@ -110,8 +111,8 @@ fn measure_rows(args: &Args, program: &Program, dir: &Path, results: &mut Result
     let root = dir.join("files");
     fixture::build(&root, &rows)?;
     let mut subjects = subjects(program, &root)?;
-    // The system calls stay: the others are compared with them.
-    subjects.retain(|subject| subject.name() == "syscall" || subject.name().contains(&args.subject));
+    // The system calls and stock stay: the others are compared with them.
+    subjects.retain(|subject| ["syscall", "stock"].contains(&subject.name()) || subject.name().contains(&args.subject));
     for subject in &subjects {
         println!("{}: {}", subject.name(), subject.options());
     }

@@ -62,6 +62,12 @@ fn mount(before: &MountStats, mount: &MountStats) -> Value {
         "revalidations": stats.revalidations,
         "evictions": held.evictions,
         "dentries": held.dentries,
+        "queue": {
+            "watches": held.watches,
+            "answers": stats.queue_answers,
+            "drains": stats.queue_drains,
+            "overflows": stats.queue_overflows,
+        },
         "backend_calls": calls,
         "pages": { "hits": stats.page_hits, "misses": stats.page_misses },
         "bytes": {

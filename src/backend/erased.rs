@@ -1,6 +1,9 @@
 //! The only `dyn` seam of the crate: a type-safe [`Backend`] wrapped once into an object-safe form.
 
-use super::{Backend, Capabilities, DirentSink, Found, Handle, Location, NodeKind, Object, Step, WalkEnd};
+use super::{
+    Backend, Capabilities, Change, ChangeQueue, DirentSink, Found, Handle, Location, NodeKind, Object, Step, WalkEnd,
+    Watch, WatchId,
+};
 use crate::abi::{
     Call, Errno, Error, FileType, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs,
 };
@@ -25,6 +28,9 @@ pub(crate) type ErasedStep<'a> = Step<'a, ErasedNode>;
 
 /// An open file whose type only its own backend knows; dereferences to the object-safe [`Handle`].
 pub(crate) type ErasedHandle = Arc<dyn Handle>;
+
+/// A change queue over erased nodes.
+pub(crate) type ErasedQueue = Box<dyn ChangeQueue<ErasedNode>>;
 
 /// A made file with its handle, erased.
 pub(crate) struct ErasedCreated {
@@ -89,6 +95,7 @@ pub(crate) trait ErasedBackend: Send + Sync {
     fn restore(&self, call: &Call, node: &ErasedNode, at: Location<'_, ErasedNode>, key: InodeKey) -> Result<()>;
     fn pin(&self, node: &ErasedNode, pinned: bool);
     fn relieve(&self, want: usize) -> usize;
+    fn change_queue(&self) -> Option<ErasedQueue>;
     fn lock_tree(&self) -> Result<()>;
     fn release(&self, call: &Call, nodes: Vec<ErasedNode>);
     fn release_handles(&self, call: &Call, handles: Vec<ErasedHandle>);
@@ -282,6 +289,11 @@ impl<B: Backend> ErasedBackend for Erase<B> {
         self.0.relieve(want)
     }
 
+    fn change_queue(&self) -> Option<ErasedQueue> {
+        let queue = self.0.change_queue()?;
+        Some(Box::new(EraseQueue::<B>(queue)))
+    }
+
     fn lock_tree(&self) -> Result<()> {
         self.0.lock_tree()
     }
@@ -305,6 +317,27 @@ impl<B: Backend> ErasedBackend for Erase<B> {
         let own: Vec<_> = handles.iter().cloned().filter_map(Self::handle).collect();
         debug_assert_eq!(own.len(), handles.len(), "a handle of another backend");
         self.0.sync_many(call, &own)
+    }
+}
+
+/// Wraps a backend's change queue.
+struct EraseQueue<B: Backend>(Box<dyn ChangeQueue<B::Node>>);
+
+impl<B: Backend> ChangeQueue<ErasedNode> for EraseQueue<B> {
+    fn watch(&self, call: &Call, dir: &ErasedNode) -> Result<Watch> {
+        self.0.watch(call, Erase::<B>::node(dir)?)
+    }
+
+    fn unwatch(&self, watch: WatchId) {
+        self.0.unwatch(watch);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn drain(&self, sink: &mut dyn FnMut(Change<'_>)) -> Result<()> {
+        self.0.drain(sink)
     }
 }
 

@@ -16,6 +16,7 @@
 //!   [`Backend::release`] and [`Backend::release_handles`].
 //! - Errors are the errno that Linux's own call would give.
 
+mod changes;
 mod erased;
 
 pub mod directfs;
@@ -24,8 +25,11 @@ mod empty;
 pub mod faulty;
 pub mod memory;
 
+pub use changes::{Change, ChangeQueue, Watch, WatchId};
 pub(crate) use empty::EmptyFs;
-pub(crate) use erased::{ErasedBackend, ErasedCreated, ErasedHandle, ErasedNode, ErasedObject, ErasedStep};
+pub(crate) use erased::{
+    ErasedBackend, ErasedCreated, ErasedHandle, ErasedNode, ErasedObject, ErasedQueue, ErasedStep,
+};
 pub use erased::{IntoBackend, SharedBackend};
 
 use crate::abi::{
@@ -48,6 +52,9 @@ pub struct Capabilities {
     /// Whether [`Backend::open`] goes by the location and so confirms that the name still is the object: then an open
     /// needs no look at the name before it.
     pub confirms_name_at_open: bool,
+    /// How often a cache must have wanted a watch before the change queue is worth what it costs to make and to end;
+    /// 0 for one that costs nothing.
+    pub queue_pays_after: u32,
 }
 
 /// An object found by name, with its attributes.
@@ -376,6 +383,12 @@ pub trait Backend: Send + Sync + 'static {
     fn relieve(&self, want: usize) -> usize {
         let _ = want;
         0
+    }
+
+    /// A new queue of what changes in the storage, for the one cache that asks; `None` where there is no such thing, or
+    /// no more of them. Caches then ask about what they know before they use it.
+    fn change_queue(&self) -> Option<Box<dyn ChangeQueue<Self::Node>>> {
+        None
     }
 
     /// Takes an exclusive advisory lock of the whole tree, held until the backend is dropped, for policies that own it.

@@ -10,6 +10,7 @@ pub(crate) struct Coherence {
     caches_data: bool,
     share_handles: bool,
     confirms_name_at_open: bool,
+    watches: usize,
 }
 
 impl Coherence {
@@ -24,6 +25,7 @@ impl Coherence {
             caches_data: owns && options.page_cache_bytes > 0,
             share_handles: !own_handles,
             confirms_name_at_open: capabilities.confirms_name_at_open,
+            watches: options.watches,
         }
     }
 
@@ -42,12 +44,18 @@ impl Coherence {
         self.trusts_names()
     }
 
-    /// Whether a missing name is remembered.
+    /// How many directories may be watched, so that what is cached of them need not be confirmed before each use. None
+    /// where it is trusted anyway.
+    pub(crate) fn watches(self) -> usize {
+        if self.trusts_names() { 0 } else { self.watches }
+    }
+
+    /// Whether a missing name is remembered, also in a directory that is not watched.
     pub(crate) fn may_cache_negative(self) -> bool {
         self.trusts_names()
     }
 
-    /// Whether a directory's list is remembered.
+    /// Whether a directory's list is remembered, also of one that is not watched.
     pub(crate) fn may_cache_lists(self) -> bool {
         self.trusts_names()
     }

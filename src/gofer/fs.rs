@@ -11,6 +11,7 @@ use super::inode::{Inode, InodeTable};
 use super::options::FsOptions;
 use super::page::{PageBudget, PageCeiling, Recency};
 use super::stats::{FsStats, Op, Stats};
+use super::watches::Watches;
 use crate::abi::{Call, Errno, FileType, Result, StatFs};
 use crate::backend::{ErasedBackend, ErasedHandle, ErasedNode, SharedBackend};
 use crate::sync::{Background, Rank, RankedMutex, Sharded, pause};
@@ -27,6 +28,7 @@ pub struct GoferFs {
     pub(super) tree: Sharded<Tree>,
     pub(super) inodes: InodeTable,
     pub(super) flights: Flights,
+    pub(super) watches: Watches,
     pub(super) idle: IdleHandles,
     /// Serialises renames between directories, so that the tree's shape stands while they look for loops.
     pub(super) renames: RankedMutex<(), { Rank::Rename as u8 }>,
@@ -74,7 +76,8 @@ impl GoferFs {
             return Err(Errno::Inval.into());
         }
         let backend = Arc::clone(backend.erased());
-        let coherence = Coherence::new(&options, backend.capabilities());
+        let capabilities = backend.capabilities();
+        let coherence = Coherence::new(&options, capabilities);
         if coherence.owns_tree() && options.lock {
             backend.lock_tree()?;
         }
@@ -91,6 +94,7 @@ impl GoferFs {
             tree: Sharded::new(tree),
             inodes,
             flights: Flights::default(),
+            watches: Watches::new(coherence.watches(), capabilities.queue_pays_after),
             idle: IdleHandles::new(options.idle_handle_limit),
             renames: RankedMutex::new(()),
             pins: RankedMutex::new(()),
@@ -146,6 +150,8 @@ impl GoferFs {
         let tree = self.tree.read();
         stats.dentries = tree.len() as u64;
         stats.cache_bytes = tree.total_bytes() as u64;
+        stats.watches = self.watches.count() as u64;
+        (stats.queue_drains, stats.queue_overflows) = self.watches.figures();
         stats.page_bytes = self.pages.used() as u64;
         stats.dirty_bytes = self.pages.dirty() as u64;
         stats
@@ -195,7 +201,9 @@ impl GoferFs {
         let mut tree = self.tree.write();
         let result = change(&mut tree, &mut dead);
         let evicted = tree.evict(self.limits(), &mut dead);
+        let freed = tree.take_freed_watches();
         drop(tree);
+        self.watches.give_back(&freed);
         if evicted > 0 {
             self.stats.evictions(evicted);
         }
@@ -319,7 +327,9 @@ impl GoferFs {
             }
         }
         tree.drop_lists();
+        let freed = tree.take_freed_watches();
         drop(tree);
+        self.watches.give_back(&freed);
         self.bury(call, dead);
         let idle = self.idle.relieve(usize::MAX);
         self.release_idle(call, idle);
@@ -342,8 +352,13 @@ impl GoferFs {
         self.after(&Call::WAITING);
         let lone = self.inodes.sweep();
         self.release_inodes(&Call::WAITING, lone);
+        let table = self.watches.lock();
         let tree = self.tree.read();
         tree.check()?;
+        let watched = tree.watched();
+        if watched.len() != table.len() || watched.iter().any(|watch| table.dir(watch.id) != Some(watch.dir)) {
+            return Err(format!("{} directories are watched, {} watches are kept", watched.len(), table.len()));
+        }
         let mut missing = None;
         self.inodes.for_each(|inode| {
             if Arc::strong_count(inode) < 2 && missing.is_none() {

@@ -15,6 +15,8 @@
 //! - *Anchored*: a dentry with a mount on it or below it; it keeps its place.
 //! - *Generation* of a directory: counts changes of its names; an answer of the backend is cached only if the generation
 //!   is still the one noted before the question.
+//! - *Watched* directory: the backend announces what changes in it, in its change queue. A name in it that was confirmed
+//!   since is *believed* while nothing is announced.
 //! - *Version* of attributes: the same for an object's attributes.
 //!
 //! # Lock order
@@ -22,8 +24,8 @@
 //! A thread takes locks from left to right only; `sync` checks it in debug builds.
 //!
 //! ```text
-//! renames > changes of a directory (ancestor first, else by key) > handles of an inode > pins > tree > flights
-//!         > inode table > idle list > graveyard
+//! renames > changes of a directory (ancestor first, else by key) > handles of an inode > pins > watches > tree
+//!         > flights > inode table > idle list > graveyard
 //! ```
 //!
 //! The first three are held across backend calls, and no hit needs them. The tree's lock never is: an operation looks
@@ -53,6 +55,7 @@ mod options;
 mod page;
 mod stats;
 mod wait;
+mod watches;
 
 pub use dentry::{DirEntry, DirList};
 pub use file::{File, OpenDir};

@@ -48,7 +48,7 @@ backend_ops! {
 /// Counters of one cache.
 #[derive(Debug, Default)]
 pub(crate) struct Stats {
-    hot: Counter<4>,
+    hot: Counter<5>,
     ops: Counter<OPS>,
     evictions: AtomicU64,
     data: Counter<5>,
@@ -58,6 +58,7 @@ const HITS: usize = 0;
 const NEGATIVE_HITS: usize = 1;
 const MISSES: usize = 2;
 const REVALIDATIONS: usize = 3;
+const QUEUE_ANSWERS: usize = 4;
 
 const BYTES_READ: usize = 0;
 const BYTES_WRITTEN: usize = 1;
@@ -86,6 +87,17 @@ impl Stats {
     /// Cached components that the backend was asked to confirm.
     pub(crate) fn revalidations(&self, n: usize) {
         self.hot.add(REVALIDATIONS, n as u64);
+    }
+
+    /// An answer from what is believed, confirmed by an empty change queue.
+    #[inline]
+    pub(crate) fn queue_answer(&self) {
+        self.hot.add(QUEUE_ANSWERS, 1);
+    }
+
+    /// Such answers so far.
+    pub(crate) fn queue_answers(&self) -> u64 {
+        self.hot.sum(QUEUE_ANSWERS)
     }
 
     /// Dentries given up under the cache's limits.
@@ -150,6 +162,10 @@ impl Stats {
             page_hits: self.data.sum(PAGE_HITS),
             page_misses: self.data.sum(PAGE_MISSES),
             cache_bytes: 0,
+            watches: 0,
+            queue_answers: self.queue_answers(),
+            queue_drains: 0,
+            queue_overflows: 0,
             page_bytes: 0,
             dirty_bytes: 0,
         }
@@ -185,6 +201,14 @@ pub struct FsStats {
     pub page_misses: u64,
     /// Estimated bytes that dentries, inodes and directory lists take now.
     pub cache_bytes: u64,
+    /// Directories that the backend's change queue watches now.
+    pub watches: u64,
+    /// Operations that one look at the change queue confirmed, in whole or in part, instead of the backend.
+    pub queue_answers: u64,
+    /// How often changes were taken out of the queue.
+    pub queue_drains: u64,
+    /// How often the queue had lost changes, so that nothing was believed any more.
+    pub queue_overflows: u64,
     /// Estimated bytes that cached file data takes now.
     pub page_bytes: u64,
     /// Those of them that the backend does not have yet.

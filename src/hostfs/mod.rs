@@ -36,6 +36,7 @@ pub(crate) mod statfs;
 pub(crate) mod symlink;
 pub(crate) mod sync;
 pub(crate) mod walk;
+pub(crate) mod watch;
 
 pub(crate) use budget::ControlSlot;
 pub use budget::FdBudget;

@@ -26,6 +26,7 @@ const fn rank_of(rank: u8) -> Rank {
         30 => Rank::Handles,
         33 => Rank::WriteBack,
         35 => Rank::Pins,
+        38 => Rank::Watches,
         40 => Rank::Tree,
         50 => Rank::Flights,
         58 => Rank::Recency,

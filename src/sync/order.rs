@@ -15,6 +15,9 @@ pub(crate) enum Rank {
     WriteBack = 33,
     /// The order in which a mount's backend hears of pinned directories; held across that call, which does no I/O.
     Pins = 35,
+    /// The watches of one mount; held while they are taken and given back, and while changes are taken out of the
+    /// backend's queue and applied.
+    Watches = 38,
     /// The dentry tree of one mount; never held across a backend call.
     Tree = 40,
     /// Look-ups on their way to the backend.

@@ -6,7 +6,8 @@ use crate::model::Model;
 use crate::ours::Ours;
 use crate::tree::{compare, without_data};
 use tempfile::TempDir;
-use wasi_gofer::{CachePolicy, FsOptions, Gofer, MemoryFs, MountOptions};
+use wasi_gofer::backend::directfs::FdBudget;
+use wasi_gofer::{CachePolicy, DirectFs, FsOptions, Gofer, MemoryFs, MountOptions};
 
 /// Where the files are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +72,15 @@ pub(crate) struct World {
     checks: bool,
 }
 
+/// The host directory, watched from the first time that it is worth it.
+fn direct(setup: &Setup, dir: &TempDir) -> DirectFs {
+    let backend = DirectFs::open_ambient(dir.path()).expect("a directory").queue_after(0);
+    match setup.fds {
+        Some(fds) => backend.with_budget(FdBudget::new(fds)),
+        None => backend,
+    }
+}
+
 impl World {
     /// Empty filesystems. With `checks` the cache's invariants are checked after every action, which does the
     /// after-work that would otherwise be left to the next one.
@@ -93,12 +103,9 @@ impl World {
         let mut builder = Gofer::builder();
         let options = MountOptions { read_only: false, fs: setup.options.clone() };
         match setup.source {
-            Source::Direct => builder.dir(host_dir.path(), "/", options),
+            Source::Direct => builder.mount("/", direct(setup, &host_dir), options),
             Source::Memory => builder.mount("/", MemoryFs::new(), options),
         };
-        if let Some(fds) = setup.fds {
-            builder.fds(fds);
-        }
         World {
             ours: Ours::new(builder.build().expect("the mount is fine")),
             model,

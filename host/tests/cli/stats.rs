@@ -32,6 +32,9 @@ fn stats_have_one_entry_per_mount_with_every_field() {
         {
             numbers(mount, pointer);
         }
+        for pointer in ["/queue/watches", "/queue/answers", "/queue/drains", "/queue/overflows"] {
+            numbers(mount, pointer);
+        }
         for pointer in ["/bytes/read", "/bytes/written", "/bytes/cache", "/bytes/pages"] {
             numbers(mount, pointer);
         }

@@ -29,6 +29,7 @@
 mod handle;
 mod node;
 mod ops;
+mod queue;
 
 pub use crate::hostfs::FdBudget;
 pub use handle::DirectHandle;
@@ -44,6 +45,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
+/// The end of an inotify instance that had a watch takes some 8 ms (Linux 6.18), in which its marks are given up: a guest
+/// that looks at a few names twice is over before it would have gained as much. Each time that a watch is wanted, two
+/// questions or more were asked that it would have spared.
+const QUEUE_AFTER: u32 = 128;
+
 /// The backend of a host directory or file. See the [module](self).
 #[derive(Debug)]
 pub struct DirectFs {
@@ -55,6 +61,8 @@ pub struct DirectFs {
     host: Host,
     /// Whether its filesystem may make callers wait for a peer.
     blocking: bool,
+    /// How often a cache must want a watch before there is a queue.
+    queue_after: u32,
     /// Holds the flock of the tree.
     lock: Mutex<Option<OwnedFd>>,
 }
@@ -98,6 +106,7 @@ impl DirectFs {
             root_key: root.key,
             host,
             blocking: false,
+            queue_after: QUEUE_AFTER,
             lock: Mutex::new(None),
         })
     }
@@ -114,6 +123,15 @@ impl DirectFs {
     #[must_use]
     pub fn assume_blocking(mut self, blocking: bool) -> DirectFs {
         self.blocking = blocking;
+        self
+    }
+
+    /// How often a cache must want to watch a directory before it asks for a change queue (128 unless this says
+    /// otherwise): the end of a queue takes milliseconds, for which a short-lived guest waits in vain. 0 for a mount that
+    /// is known to live.
+    #[must_use]
+    pub fn queue_after(mut self, wants: u32) -> DirectFs {
+        self.queue_after = wants;
         self
     }
 

@@ -76,6 +76,15 @@ impl DirectNode {
         }
     }
 
+    /// The directory that it is, held, where `root` is the source's: as [`DirectFs::held_dir`].
+    pub(super) fn hold<'a>(&self, root: &'a Dir) -> Result<HeldDir<'a>> {
+        match &self.0 {
+            Shape::Root(FileType::Directory) => Ok(HeldDir::Root(root)),
+            Shape::Directory(slot) => slot.get().map(HeldDir::Budgeted),
+            Shape::Root(_) | Shape::Leaf => Err(Errno::Notdir.into()),
+        }
+    }
+
     /// Marks a directory's control handle, present or future, as one that may not be given back.
     pub(super) fn pin(&self, pinned: bool) {
         if let Some(slot) = self.slot() {
@@ -106,11 +115,7 @@ impl DirectFs {
 
     /// The directory that `node` is, held. `ENOTDIR` when it is none, [`Error::Unbound`] when it was given back.
     pub(super) fn held_dir<'a>(&'a self, node: &DirectNode) -> Result<HeldDir<'a>> {
-        match &node.0 {
-            Shape::Root(FileType::Directory) => Ok(HeldDir::Root(&self.dir)),
-            Shape::Directory(slot) => slot.get().map(HeldDir::Budgeted),
-            Shape::Root(_) | Shape::Leaf => Err(Errno::Notdir.into()),
-        }
+        node.hold(&self.dir)
     }
 
     /// A location, its directory held.

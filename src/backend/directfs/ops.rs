@@ -1,11 +1,14 @@
 //! The operations of a host directory: what is held is found in the nodes, what is done is `hostfs`.
 
 use super::node::{DirectNode, HeldDir, Reach};
+use super::queue::DirectQueue;
 use super::{DirectFs, DirectHandle};
 use crate::abi::{
     Call, Errno, Error, FileType, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs,
 };
-use crate::backend::{Backend, Capabilities, Created, DirentSink, Found, Location, NodeKind, Object, Step, WalkEnd};
+use crate::backend::{
+    Backend, Capabilities, ChangeQueue, Created, DirentSink, Found, Location, NodeKind, Object, Step, WalkEnd,
+};
 use crate::hostfs::walk::Crossed;
 use crate::hostfs::{
     Keys, create, dirents, lineage, link, lock, mkdir, mknod, open, remove, rename, set_stat, stat, statfs, symlink,
@@ -28,6 +31,7 @@ impl Backend for DirectFs {
             read_only: false,
             stale_handles: self.keys() == Keys::WithoutBirth,
             confirms_name_at_open: true,
+            queue_pays_after: self.queue_after,
         }
     }
 
@@ -91,7 +95,12 @@ impl Backend for DirectFs {
     fn revalidate_end(&self, call: &Call, dir: &DirectNode, names: &[Name<'_>], key: InodeKey) -> Result<Option<Stat>> {
         self.enter(call)?;
         let held = self.held_dir(dir)?;
-        match walk::stat_beneath(&self.host, held.fd(), names) {
+        let found = match names {
+            // One name needs no resolution: it is never followed.
+            [name] => stat::stat_at(self.keys(), held.fd(), *name),
+            names => walk::stat_beneath(&self.host, held.fd(), names),
+        };
+        match found {
             Ok(stat) => Ok(Some(stat).filter(|stat| stat.key == key)),
             // The short way is closed, which says nothing of the path: it is too long when joined, or the kernel is
             // older than 5.6, or a seccomp filter knows no openat2.
@@ -282,6 +291,14 @@ impl Backend for DirectFs {
 
     fn relieve(&self, want: usize) -> usize {
         self.host.budget().relieve(want)
+    }
+
+    fn change_queue(&self) -> Option<Box<dyn ChangeQueue<DirectNode>>> {
+        // A single file has no names below it; where calls wait, others than this kernel have a say.
+        if self.file.is_some() || self.blocking {
+            return None;
+        }
+        Some(Box::new(DirectQueue::new(&self.host, &self.dir)?))
     }
 
     fn lock_tree(&self) -> Result<()> {

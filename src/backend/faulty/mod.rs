@@ -20,11 +20,13 @@ mod handle;
 mod op;
 mod ops;
 mod plan;
+mod queue;
 
 pub use gate::Gate;
 pub use handle::FaultyHandle;
 pub use op::Op;
 pub use plan::{FaultPlan, Moment};
+pub use queue::{Announced, QueueScript};
 
 use std::sync::Arc;
 
@@ -33,6 +35,7 @@ use std::sync::Arc;
 pub struct Faulty<B> {
     inner: B,
     plan: Arc<FaultPlan>,
+    script: Option<Arc<QueueScript>>,
 }
 
 impl<B> Faulty<B> {
@@ -45,7 +48,13 @@ impl<B> Faulty<B> {
     /// Wraps `inner` with a plan that the test, or another backend, has too.
     #[must_use]
     pub fn with_plan(inner: B, plan: Arc<FaultPlan>) -> Faulty<B> {
-        Faulty { inner, plan }
+        Faulty { inner, plan, script: None }
+    }
+
+    /// Has the backend offer a change queue that says what `script` is told to say, in place of its own.
+    #[must_use]
+    pub fn with_queue(self, script: &Arc<QueueScript>) -> Faulty<B> {
+        Faulty { script: Some(Arc::clone(script)), ..self }
     }
 
     /// What the calls go by; shared, so that a test keeps a hand on it once the backend is mounted.

@@ -70,6 +70,8 @@ ops! {
     SyncDir = "sync_dir",
     /// `Backend::restore`
     Restore = "restore",
+    /// `ChangeQueue::watch`
+    Watch = "watch",
     /// `Backend::lock_tree`
     LockTree = "lock_tree",
     /// `Backend::pin`; counted only, as it cannot fail

@@ -1,8 +1,11 @@
 //! Every operation, passed on under the plan.
 
+use super::queue::{FaultyQueue, ScriptedQueue};
 use super::{Faulty, FaultyHandle, Op};
 use crate::abi::{Call, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs};
-use crate::backend::{Backend, Capabilities, Created, DirentSink, Found, Location, NodeKind, Object, Step, WalkEnd};
+use crate::backend::{
+    Backend, Capabilities, ChangeQueue, Created, DirentSink, Found, Location, NodeKind, Object, Step, WalkEnd,
+};
 use std::sync::Arc;
 
 impl<B: Backend> Backend for Faulty<B> {
@@ -15,7 +18,8 @@ impl<B: Backend> Backend for Faulty<B> {
 
     fn capabilities(&self) -> Capabilities {
         let inner = self.inner.capabilities();
-        Capabilities { may_block: inner.may_block || self.plan.would_wait(), ..inner }
+        let queue_pays_after = if self.script.is_some() { 0 } else { inner.queue_pays_after };
+        Capabilities { may_block: inner.may_block || self.plan.would_wait(), queue_pays_after, ..inner }
     }
 
     fn root(&self, call: &Call) -> Result<Found<B::Node>> {
@@ -149,6 +153,14 @@ impl<B: Backend> Backend for Faulty<B> {
     fn relieve(&self, want: usize) -> usize {
         self.plan.count(Op::Relieve);
         self.inner.relieve(want)
+    }
+
+    fn change_queue(&self) -> Option<Box<dyn ChangeQueue<B::Node>>> {
+        if let Some(script) = &self.script {
+            return Some(Box::new(ScriptedQueue { script: Arc::clone(script), plan: Arc::clone(&self.plan) }));
+        }
+        let inner = self.inner.change_queue()?;
+        Some(Box::new(FaultyQueue { inner, plan: Arc::clone(&self.plan) }))
     }
 
     fn lock_tree(&self) -> Result<()> {

@@ -5,7 +5,7 @@ use super::id::NIL;
 use crate::abi::NameBuf;
 use crate::gofer::inode::Inode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32};
 
 /// A name in a directory. All fields are protected by the tree's lock; the atomic ones change under its read side.
 #[derive(Debug)]
@@ -28,6 +28,12 @@ pub(crate) struct Dentry {
     pub(super) anchors: u16,
     /// Counts changes of the names in this directory.
     pub(super) generation: u32,
+    /// Under which watch of the directory above the backend last confirmed this name; 0 under none.
+    pub(super) confirmed: AtomicU32,
+    /// How often the backend was asked about what is in this directory, since a watch was last thought of.
+    pub(super) heat: AtomicU16,
+    /// How often a watch of this directory did not pay: each time it has to be asked about twice as often for another.
+    pub(super) chill: AtomicU8,
     /// Neighbours in the recency list; meaningful while `listed`.
     pub(super) newer: u32,
     pub(super) older: u32,

@@ -6,10 +6,13 @@ mod dir_state;
 mod id;
 mod list;
 mod tree;
+mod watch;
 
 pub(crate) use arena::Dentry;
 pub(crate) use cache::Limits;
-pub(crate) use id::DentryId;
+pub(crate) use dir_state::FreedWatch;
+pub(crate) use id::{DentryId, NIL};
 pub(crate) use list::ListBuilder;
 pub use list::{DirEntry, DirList};
 pub(crate) use tree::{CachedWalk, Reached, Tree};
+pub(crate) use watch::Known;

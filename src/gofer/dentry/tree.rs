@@ -1,7 +1,7 @@
 //! The dentries of one mount and how they hang together.
 
 use super::arena::{Arena, Dentry};
-use super::dir_state::{Child, DirState};
+use super::dir_state::{Child, DirState, FreedWatch};
 use super::id::{DentryId, NIL};
 use super::list::DirList;
 use crate::abi::{FileType, Name, NameBuf};
@@ -9,7 +9,7 @@ use crate::gofer::inode::Inode;
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, Ordering};
 
 /// How far a walk over cached names came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub(crate) struct CachedWalk {
     pub(crate) used: usize,
     /// Why it ended.
     pub(crate) reached: Reached,
+    /// The dentry that says so where a name is known not to exist, else [`NIL`].
+    pub(crate) negative: u32,
 }
 
 /// All dentries of one mount, under one lock.
@@ -54,6 +56,8 @@ pub(crate) struct Tree {
     pub(super) list_bytes: usize,
     /// Directories that have a list, oldest first.
     lists: VecDeque<DentryId>,
+    /// Watches whose directories left the tree, to be given back behind the lock.
+    pub(super) freed_watches: Vec<FreedWatch>,
 }
 
 /// Estimated bytes of a dentry: its place in the arena and in its parent's table, at their usual load.
@@ -82,6 +86,7 @@ impl Tree {
             bytes: 0,
             list_bytes: 0,
             lists: VecDeque::new(),
+            freed_watches: Vec::new(),
         }
     }
 
@@ -162,7 +167,7 @@ impl Tree {
         mut crossed: impl FnMut(u32, u32, &Dentry),
     ) -> CachedWalk {
         let mut at = start;
-        let end = |at, used, reached| CachedWalk { at, used, reached };
+        let end = |at, used, reached| CachedWalk { at, used, reached, negative: NIL };
         for (used, name) in names.iter().enumerate() {
             let Some(dir) = self.arena.get(at) else { return end(at, used, Reached::Unknown) };
             if !dir.inode.as_ref().is_some_and(|inode| inode.is_dir()) {
@@ -173,7 +178,9 @@ impl Tree {
             if !child.used.load(Ordering::Relaxed) {
                 child.used.store(true, Ordering::Relaxed);
             }
-            let Some(inode) = &child.inode else { return end(at, used, Reached::Negative) };
+            let Some(inode) = &child.inode else {
+                return CachedWalk { negative: index, ..end(at, used, Reached::Negative) };
+            };
             crossed(at, index, child);
             if child.mounts > 0 {
                 return end(index, used + 1, Reached::Mount);
@@ -297,6 +304,9 @@ impl Tree {
         self.drop_list(index);
         let Some(dentry) = self.arena.remove(index) else { return Vec::new() };
         self.bytes = self.bytes.saturating_sub(cost(&dentry));
+        if let Some(watch) = dentry.dir.as_ref().and_then(|state| state.watch.as_ref()) {
+            self.freed_watches.push(FreedWatch { id: watch.id, dir: DentryId { index, stamp: dentry.stamp } });
+        }
         dead.extend(dentry.inode);
         dentry.dir.map(|state| state.children.iter().map(|child| child.index).collect()).unwrap_or_default()
     }
@@ -330,6 +340,8 @@ impl Tree {
         if let Some(dentry) = self.arena.get_mut(index) {
             dentry.name = to.to_buf();
             dentry.parent = new_dir;
+            // Counts of two directories say nothing to each other.
+            *dentry.confirmed.get_mut() = 0;
         }
         self.bytes = (self.bytes + self.arena.get(index).map_or(0, cost)).saturating_sub(before);
         self.hang(new_dir, index);
@@ -438,7 +450,7 @@ impl Tree {
         }
     }
 
-    fn drop_list(&mut self, dir: u32) {
+    pub(super) fn drop_list(&mut self, dir: u32) {
         let Some(state) = self.arena.get_mut(dir).and_then(|dentry| dentry.dir.as_mut()) else { return };
         if let Some(list) = state.list.take() {
             self.list_bytes = self.list_bytes.saturating_sub(list.bytes());
@@ -446,13 +458,16 @@ impl Tree {
         }
     }
 
-    fn drop_empty_state(&mut self, dir: u32) {
+    pub(super) fn drop_empty_state(&mut self, dir: u32) {
         if let Some(dentry) = self.arena.get_mut(dir) {
-            dentry.dir = dentry.dir.take().filter(|state| !state.children.is_empty() || state.list.is_some());
+            dentry.dir = dentry
+                .dir
+                .take()
+                .filter(|state| !state.children.is_empty() || state.list.is_some() || state.watch.is_some());
         }
     }
 
-    fn state(&mut self, dir: u32) -> Option<&mut DirState> {
+    pub(super) fn state(&mut self, dir: u32) -> Option<&mut DirState> {
         self.arena.get_mut(dir).map(|dentry| &mut **dentry.dir.get_or_insert_default())
     }
 
@@ -523,6 +538,9 @@ fn new_dentry(stamp: u32, parent: u32, name: NameBuf, inode: Option<Arc<Inode>>)
         mounts: 0,
         anchors: 0,
         generation: 0,
+        confirmed: AtomicU32::new(0),
+        heat: AtomicU16::new(0),
+        chill: AtomicU8::new(0),
         newer: NIL,
         older: NIL,
         listed: false,

@@ -3,7 +3,7 @@
 use super::walk::Walked;
 use crate::abi::{Call, Errno, Error, FileType, Name, Result};
 use crate::backend::{ErasedNode, Found, WalkEnd};
-use crate::gofer::dentry::{CachedWalk, DentryId, Reached};
+use crate::gofer::dentry::{CachedWalk, DentryId, NIL, Reached};
 use crate::gofer::fs::{DentryRef, GoferFs};
 use crate::gofer::inode::Inode;
 use crate::gofer::stats::Op;
@@ -23,6 +23,10 @@ impl GoferFs {
         let rest = names.get(used..).unwrap_or_default();
         let Some(first) = rest.first() else { return Ok(None) };
         let Some(_ticket) = self.flights.board(call, dir, *first)? else { return Ok(None) };
+        // Before the question: what is announced from now on concerns its answer.
+        if self.watches.enabled() && self.tree.read().warm(dir.index) {
+            self.take_watch(call, dir, 1);
+        }
         let (generation, inode) = {
             let tree = self.tree.read();
             let Some(dentry) = tree.get(dir) else { return Ok(None) };
@@ -87,7 +91,7 @@ impl GoferFs {
         let (entered, surplus) = self.commit_found(call, dir, generation, rest, found, end);
         self.release_nodes(call, surplus);
         let Some(reference) = entered else { return Ok(None) };
-        let walk = CachedWalk { at: reference.id().index, used, reached };
+        let walk = CachedWalk { at: reference.id().index, used, reached, negative: NIL };
         let fresh = fresh.filter(|_| reached == Reached::End);
         self.arrive(call, Some(reference), walk, fresh)
     }
@@ -112,10 +116,18 @@ impl GoferFs {
             for (name, found) in rest.iter().zip(found) {
                 let (inode, spare) = self.known_or_new(found);
                 surplus.extend(spare);
-                at = tree.insert(at, *name, Some(inode), dead)?;
+                let child = tree.insert(at, *name, Some(inode), dead)?;
+                // Only `dir` is known to be as it was when the question was asked.
+                if at == dir.index {
+                    tree.confirm(dir, generation.unwrap_or_default(), tree.id(child));
+                }
+                at = child;
             }
-            if let (WalkEnd::Missing, Some(name), true) = (end, rest.get(count), self.coherence.may_cache_negative()) {
-                tree.insert(at, *name, None, dead)?;
+            let announced = at == dir.index && tree.is_watched(at);
+            let kept = announced || self.coherence.may_cache_negative();
+            if let (WalkEnd::Missing, Some(name), true) = (end, rest.get(count), kept) {
+                let child = tree.insert(at, *name, None, dead)?;
+                tree.confirm(dir, generation.unwrap_or_default(), tree.id(child));
                 tree.trim_negatives(at, self.options.negative_limit, dead);
             }
             self.reference(tree, at)

@@ -26,6 +26,7 @@ impl GoferFs {
             }
         };
         inode.attr_changed();
+        self.changed_here(dir.id());
         self.learn(call, inode, &stat, version.wrapping_add(1));
         self.commit(call, |tree, dead| {
             let entered = (stat.key == inode.key()).then(|| Arc::clone(inode));

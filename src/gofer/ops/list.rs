@@ -21,6 +21,12 @@ pub enum Listing {
     },
 }
 
+/// How often the change queue is tried before a directory is read.
+const QUEUE_TRIES: usize = 3;
+
+/// What a listing costs, in questions about names: four system calls at least, and the entries.
+const LIST_WEIGHT: u32 = 8;
+
 /// Largest part of a list that an open directory is given once the lists of others take what they may together.
 const PART_BYTES: usize = 16 << 10;
 
@@ -61,6 +67,11 @@ impl GoferFs {
         if !dir.inode().is_dir() {
             return Err(Errno::Notdir.into());
         }
+        if self.watches.enabled()
+            && let Some(list) = self.list_watched(call, dir)
+        {
+            return Ok(Listing::Whole(list));
+        }
         let generation = {
             let tree = self.tree.read();
             if self.coherence.may_cache_lists()
@@ -74,13 +85,39 @@ impl GoferFs {
         if next.is_some() {
             return Ok(Listing::Part { list, next });
         }
-        if self.coherence.may_cache_lists() {
+        // With an equal generation it is watched since before it was listed.
+        if self.coherence.may_cache_lists() || (self.watches.count() > 0 && self.tree.read().is_watched_dir(dir.id())) {
             let mut tree = self.tree.write();
-            if tree.generation(dir.id()) == generation {
+            let kept = self.coherence.may_cache_lists() || tree.is_watched_dir(dir.id());
+            if kept && tree.generation(dir.id()) == generation {
                 tree.set_list(dir.id(), Arc::clone(&list), self.options.list_cache_bytes);
             }
         }
         Ok(Listing::Whole(list))
+    }
+
+    /// The list that is kept of a watched directory, if nothing was announced. Otherwise sees to it that it is watched.
+    fn list_watched(&self, call: &Call, dir: &DentryRef) -> Option<Arc<DirList>> {
+        for _ in 0..QUEUE_TRIES {
+            let mark = self.watches.mark();
+            let (list, hot) = {
+                let tree = self.tree.read();
+                let list = tree.believed_list(dir.id()).map(Arc::clone);
+                // Over the budget a watch costs another one, which was worth its while too.
+                let room = self.watches.count() < self.watches.limit();
+                let hot = if room { tree.warm_by_listing(dir.id().index) } else { tree.warm(dir.id().index) };
+                (list, hot)
+            };
+            if hot {
+                self.take_watch(call, dir.id(), LIST_WEIGHT);
+                return None;
+            }
+            let list = list?;
+            if self.is_still(call, mark) {
+                return Some(list);
+            }
+        }
+        None
     }
 
     /// The part of a directory's entries behind `cookie`.

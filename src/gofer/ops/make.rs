@@ -18,10 +18,11 @@ impl GoferFs {
         self.coherence.trusts_names()
     }
 
-    /// Whether a name of `dir` is in the cache, existing or not.
+    /// Whether something under this name in `dir` is in the cache.
     #[must_use]
     pub fn has_seen(&self, dir: &DentryRef, name: Name<'_>) -> bool {
-        self.tree.read().child_of(dir.id().index, name).is_some()
+        let tree = self.tree.read();
+        tree.child_of(dir.id().index, name).is_some_and(|child| tree.inode(child).is_some())
     }
 
     /// Makes a directory.
@@ -35,6 +36,7 @@ impl GoferFs {
         let node = self.dir_node(dir)?;
         self.bound(call, &[dir.id()], || self.ask(Op::Mkdir).mkdir_unseen(call, node, name, mode))?;
         dir.inode().attr_changed();
+        self.changed_here(dir.id());
         Ok(())
     }
 
@@ -103,16 +105,17 @@ impl GoferFs {
         flags: OpenFlags,
         mode: Mode,
     ) -> Result<Option<File>> {
-        let plain = {
+        let (plain, dir) = {
             let tree = self.tree.read();
             let mut anchored = false;
             let walk = tree.walk(start.id().index, way, true, |_, _, dentry| anchored |= dentry.is_anchored());
-            match walk.reached {
+            let plain = match walk.reached {
                 // Mounts are always cached, so there is none behind a name that is not.
-                Reached::Unknown => !anchored,
-                Reached::End => !anchored && tree.child_of(walk.at, name).is_none(),
+                Reached::Unknown => true,
+                Reached::End => tree.child_of(walk.at, name).is_none_or(|child| tree.inode(child).is_none()),
                 Reached::Symlink | Reached::Mount | Reached::NotDirectory | Reached::Negative => false,
-            }
+            };
+            (plain && !anchored, (walk.reached == Reached::End).then(|| tree.id(walk.at)))
         };
         let Some(node) = start.inode().node().filter(|_| plain && !self.trusts_names()) else { return Ok(None) };
         let (wanted, shared) = self.access_to_create(flags);
@@ -122,6 +125,7 @@ impl GoferFs {
             })
         })?;
         let Some(ErasedCreated { found, handle }) = made else { return Ok(None) };
+        dir.into_iter().for_each(|dir| self.changed_here(dir));
         let (inode, spare) = self.known_or_new(found);
         self.release_nodes(call, spare.into_iter().collect());
         Ok(Some(self.opened_by_making(call, inode, handle, (flags, wanted, shared))))
@@ -148,6 +152,7 @@ impl GoferFs {
                     });
                 } else {
                     dir.inode().attr_changed();
+                    self.changed_here(dir.id());
                 }
                 drop(guard);
                 self.release_nodes(call, spare.into_iter().collect());

@@ -2,6 +2,7 @@
 
 mod bind;
 mod bring_out;
+mod check;
 mod doubt;
 mod fetch;
 mod io;
@@ -16,9 +17,11 @@ mod rename;
 mod retry;
 mod setattr;
 mod stat;
+mod stat_checked;
 mod symlink;
 mod sync;
 mod walk;
+mod watch;
 mod write;
 
 pub use bring_out::Lost;

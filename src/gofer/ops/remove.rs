@@ -31,6 +31,7 @@ impl GoferFs {
             self.bury(call, doomed.into_iter().collect());
             return Err(error);
         }
+        self.changed_here(dir.id());
         if doomed.is_none() && !self.coherence.trusts_names() {
             // Nothing of it is cached.
             dir.inode().attr_changed();

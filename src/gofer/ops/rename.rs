@@ -43,6 +43,8 @@ impl GoferFs {
         {
             return Ok(());
         }
+        self.changed_here(old_dir.id());
+        self.changed_here(new_dir.id());
         self.commit(call, |tree, dead| {
             let (old, new) = (old_dir.id().index, new_dir.id().index);
             tree.rename((old, old_name), (new, new_name), dead);

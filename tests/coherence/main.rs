@@ -1,0 +1,188 @@
+//! Nothing that is answered without asking is stale: another process changes the tree and publishes each change once its
+//! system call has returned, while guests look.
+//!
+//! `COHERENCE_CHECKS` is how many looks there are in all (1,000,000 unless it says otherwise), `COHERENCE_SEED` repeats
+//! a run's draws, `COHERENCE_DIR` is where the tree is made. What is skipped is said on stderr.
+
+mod aio;
+mod board;
+mod queue;
+mod reader;
+mod scripted;
+mod subject;
+mod uring;
+mod writer;
+
+use board::{Board, Command};
+use reader::Reader;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use subject::Scene;
+use wasi_gofer::{CachePolicy, DirectFs, FsOptions, FsStats, Gofer, MountOptions};
+
+/// A number from the environment.
+fn number(name: &str, default: u64) -> u64 {
+    match std::env::var(name) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")),
+        Err(_) => default,
+    }
+}
+
+/// `percent` of the looks of a whole run.
+fn share(percent: u64) -> u64 {
+    number("COHERENCE_CHECKS", 1_000_000) * percent / 100
+}
+
+/// The other process; it ends with this.
+struct Writer(Child);
+
+impl Writer {
+    fn start(scene: &Scene, seed: u64) -> Writer {
+        let child = std::process::Command::new(std::env::current_exe().expect("this program"))
+            .args(["writer::writer_leaves_every_subject_in_the_state_that_it_published", "--exact", "--nocapture"])
+            .env(writer::DIRECTORY, scene.path())
+            .env(writer::SEED, seed.to_string())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the writer starts");
+        Writer(child)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What one run came to.
+#[derive(Debug, Default)]
+struct Outcome {
+    checks: u64,
+    changes: u64,
+    stats: FsStats,
+}
+
+/// How a run goes.
+struct Run {
+    name: &'static str,
+    options: FsOptions,
+    checks: u64,
+    /// How often the readers pause while the writer fills the queue to overflowing.
+    bursts: u64,
+}
+
+fn shared(watches: usize) -> FsOptions {
+    FsOptions { watches, ..FsOptions::with_policy(CachePolicy::Shared) }
+}
+
+impl Run {
+    fn run(self) -> Outcome {
+        let seed = number("COHERENCE_SEED", u64::from(std::process::id()));
+        let scene = Scene::new();
+        let board = Board::create(&scene.board());
+        let _writer = Writer::start(&scene, seed);
+        board.wait_until_ready();
+        let mut builder = Gofer::builder();
+        let backend = DirectFs::open_ambient(scene.tree()).expect("opened").queue_after(0);
+        builder.mount("/", backend, MountOptions { read_only: false, fs: self.options.clone() });
+        let gofer = builder.build().expect("mounted");
+        let outcome = self.look(&scene, &board, &gofer, seed);
+        gofer.check_invariants().expect("the cache is in order");
+        let FsStats { queue_answers, queue_drains, queue_overflows, watches, revalidations, .. } = outcome.stats;
+        eprintln!(
+            "coherence {}: seed {seed}, {} checks beside {} changes, 0 stale; {queue_answers} answered by the queue, \
+             {revalidations} names confirmed, {queue_drains} drains, {queue_overflows} overflows, {watches} watches",
+            self.name, outcome.checks, outcome.changes,
+        );
+        outcome
+    }
+
+    fn look(&self, scene: &Scene, board: &Board, gofer: &Gofer, seed: u64) -> Outcome {
+        let (checks, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+        let part = self.checks / (self.bursts + 1);
+        let mut start_of_part = 0;
+        for burst in 0..=self.bursts {
+            stop.store(false, Ordering::SeqCst);
+            std::thread::scope(|scope| {
+                for thread in 0..2 {
+                    let (checks, stop) = (&checks, &stop);
+                    scope.spawn(move || {
+                        let reader = Reader::new(scene, board, gofer, seed ^ (burst * 2 + thread + 1), thread == 1);
+                        reader.look_until(checks, start_of_part + part, stop);
+                    });
+                }
+            });
+            start_of_part += part;
+            if burst < self.bursts {
+                board.ask(Command::Burst);
+            }
+        }
+        board.ask(Command::Stop);
+        let stats = gofer.stats().remove(0).fs;
+        Outcome { checks: checks.into_inner(), changes: board.changes(), stats }
+    }
+}
+
+#[test]
+fn shared_beside_another_process_is_never_stale() {
+    let run = Run { name: "shared", options: FsOptions::default(), checks: share(60), bursts: 0 };
+    let outcome = run.run();
+    // Else this shows nothing: where the machine offers no queue, say so instead of passing.
+    if queue::is_offered() {
+        assert!(outcome.stats.queue_answers > outcome.checks / 20, "{:?}", outcome.stats);
+    } else {
+        eprintln!("coherence shared: SKIPPED the queue's part, the test directory's filesystem offers none");
+    }
+}
+
+#[test]
+fn shared_with_a_queue_that_overflows_is_never_stale() {
+    let outcome = Run { name: "overflow", options: shared(8192), checks: share(10), bursts: 4 }.run();
+    if queue::is_offered() {
+        assert!(outcome.stats.queue_overflows > 0, "{:?}", outcome.stats);
+    }
+}
+
+#[test]
+fn shared_without_watches_is_never_stale() {
+    let outcome = Run { name: "watches=0", options: shared(0), checks: share(10), bursts: 0 }.run();
+    assert_eq!((outcome.stats.queue_answers, outcome.stats.watches), (0, 0));
+}
+
+#[test]
+fn shared_with_one_watch_is_never_stale() {
+    let outcome = Run { name: "watches=1", options: shared(1), checks: share(5), bursts: 0 }.run();
+    assert!(outcome.stats.watches <= 1, "{:?}", outcome.stats);
+}
+
+#[test]
+fn shared_with_ten_watches_is_never_stale() {
+    let outcome = Run { name: "watches=10", options: shared(10), checks: share(5), bursts: 0 }.run();
+    assert!(outcome.stats.watches <= 10, "{:?}", outcome.stats);
+}
+
+#[test]
+fn none_beside_another_process_is_never_stale() {
+    let options = FsOptions::with_policy(CachePolicy::None);
+    Run { name: "none", options, checks: share(5), bursts: 0 }.run();
+}
+
+#[test]
+fn shared_with_a_cache_of_two_names_is_never_stale() {
+    let options = FsOptions { dentry_cache_limit: 2, negative_limit: 1, ..FsOptions::default() };
+    Run { name: "two names", options, checks: share(5), bursts: 0 }.run();
+}
+
+/// Sleeps for a moment in which others go on.
+fn pause(micros: u64) {
+    std::thread::sleep(Duration::from_micros(micros));
+}
+
+/// Makes a directory that may be there.
+fn make_dir(path: &Path) {
+    std::fs::create_dir_all(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
