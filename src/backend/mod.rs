@@ -49,6 +49,9 @@ pub struct Capabilities {
     /// Whether a handle opened before another client changed the file may read the old one (overlayfs before copy-up):
     /// handles are then not shared between opens where others may write.
     pub stale_handles: bool,
+    /// Whether the storage stamps what is changed by this machine's clock: then a time that nobody has seen may be the
+    /// storage's own.
+    pub local_clock: bool,
     /// Whether [`Backend::open`] goes by the location and so confirms that the name still is the object: then an open
     /// needs no look at the name before it.
     pub confirms_name_at_open: bool,

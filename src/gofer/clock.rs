@@ -13,6 +13,13 @@ pub(super) fn now() -> Timespec {
     timespec(coarse_time())
 }
 
+/// Whether a stamp by somebody else now would tell no other time than `at`: at most a step of the cheap clock lies
+/// between.
+pub(super) fn is_now(at: Timespec) -> bool {
+    const STEP_NANOS: i64 = 4_000_000;
+    now().to_nanos_signed().saturating_sub(at.to_nanos_signed()) <= STEP_NANOS
+}
+
 /// The time of a change now of what changed last at `last`, and whose times somebody has seen since if `seen`. Linux's
 /// filesystems do the same: the cheap clock goes in steps, and a change that somebody could miss gets a time of its own.
 #[inline]

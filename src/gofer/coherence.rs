@@ -10,6 +10,7 @@ pub(crate) struct Coherence {
     caches_data: bool,
     share_handles: bool,
     confirms_name_at_open: bool,
+    local_clock: bool,
     watches: usize,
 }
 
@@ -25,6 +26,7 @@ impl Coherence {
             caches_data: owns && options.page_cache_bytes > 0,
             share_handles: !own_handles,
             confirms_name_at_open: capabilities.confirms_name_at_open,
+            local_clock: capabilities.local_clock,
             watches: options.watches,
         }
     }
@@ -70,6 +72,12 @@ impl Coherence {
     #[inline]
     pub(crate) fn writes_back(self) -> bool {
         self.caches_data && self.policy == CachePolicy::Exclusive
+    }
+
+    /// Whether the backend's own time of a write that has just been made is as good as ours: by the same clock, and seen
+    /// by nobody yet.
+    pub(crate) fn takes_backend_times(self) -> bool {
+        self.local_clock
     }
 
     /// Whether an open is itself the check of the last name.

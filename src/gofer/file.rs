@@ -19,8 +19,6 @@ pub struct File {
     pub(super) inode: Arc<Inode>,
     pub(super) read: Option<ErasedHandle>,
     pub(super) write: Option<ErasedHandle>,
-    /// One to read with where the file itself may not: pages are completed through it.
-    pub(super) fetch: Option<ErasedHandle>,
     /// Whether its data goes through the page cache.
     pub(super) cached: bool,
     /// Whether its writes reach the backend before they return.
@@ -55,13 +53,14 @@ impl File {
         let write = access.contains(OpenFlags::WRITE).then(|| Arc::clone(&handle));
         // An open without access still holds the object, so that its attributes can be asked for.
         let read = if read.is_none() && write.is_none() { Some(handle) } else { read };
-        File::with_handles(fs, inode, (read, write, None), access)
+        File::with_handles(fs, inode, read, write, access)
     }
 
     fn with_handles(
         fs: &Arc<GoferFs>,
         inode: Arc<Inode>,
-        (read, write, fetch): (Option<ErasedHandle>, Option<ErasedHandle>, Option<ErasedHandle>),
+        read: Option<ErasedHandle>,
+        write: Option<ErasedHandle>,
         access: OpenFlags,
     ) -> Self {
         inode.opened();
@@ -73,7 +72,6 @@ impl File {
             inode,
             read,
             write,
-            fetch,
             data: OnceLock::new(),
             ahead: ReadAhead::default(),
             stream: Mutex::new(None),
@@ -86,8 +84,7 @@ impl File {
         let wants = |flag| access.contains(flag);
         let read = set.read().filter(|_| wants(OpenFlags::READ)).map(Arc::clone);
         let write = set.write().filter(|_| wants(OpenFlags::WRITE)).map(Arc::clone);
-        let fetch = set.read().filter(|_| read.is_none()).map(Arc::clone);
-        File::with_handles(fs, inode, (read, write, fetch), access)
+        File::with_handles(fs, inode, read, write, access)
     }
 
     /// Tells a failure of write-back that it was not told of yet.
@@ -120,7 +117,7 @@ impl File {
         self.closed = true;
         Ended {
             inode: Arc::clone(&self.inode),
-            handles: [self.read.take(), self.write.take(), self.fetch.take()],
+            handles: [self.read.take(), self.write.take()],
             cell: self.data.take(),
             seen_failures: *self.seen_failures.get_mut(),
         }

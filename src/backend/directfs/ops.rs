@@ -29,6 +29,8 @@ impl Backend for DirectFs {
         Capabilities {
             may_block: self.blocking,
             read_only: false,
+            // Of a blocking source nobody knows whose clock it has.
+            local_clock: !self.blocking,
             stale_handles: self.keys() == Keys::WithoutBirth,
             confirms_name_at_open: true,
             queue_pays_after: self.queue_after,

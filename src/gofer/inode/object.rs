@@ -202,6 +202,11 @@ impl Inode {
         }
     }
 
+    /// Whether no guest has seen the times of the last change.
+    pub(crate) fn is_unseen(&self) -> bool {
+        self.flags.load(Ordering::Acquire) & Self::UNSEEN != 0
+    }
+
     /// Which times the backend does not have yet.
     pub(crate) fn times_ahead(&self) -> u8 {
         self.flags.load(Ordering::Acquire) & (Self::MTIME | Self::ATIME)

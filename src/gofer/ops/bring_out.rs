@@ -2,7 +2,7 @@
 
 use crate::abi::{Call, Errno, Error, Result, SetStat, SetTime};
 use crate::backend::ErasedHandle;
-use crate::gofer::clock::now;
+use crate::gofer::clock::{is_now, now};
 use crate::gofer::dirty::DirtyFile;
 use crate::gofer::fs::GoferFs;
 use crate::gofer::inode::Inode;
@@ -148,6 +148,15 @@ impl GoferFs {
             (inode.times_ahead(), inode.attr().0, data.keeper.clone().or_else(|| data.writer.clone()))
         };
         let Some(handle) = keeper.filter(|_| flags != 0) else { return Ok(()) };
+        if flags == Inode::MTIME && self.coherence.takes_backend_times() && is_now(stat.mtime) {
+            let data = cell.write();
+            if inode.is_unseen() && inode.attr().0.mtime == stat.mtime && !data.is_dirty() {
+                // Spares a call, and a change of the inode, for each file that is written and closed at once.
+                inode.take_times_ahead(flags);
+                inode.attr_changed();
+                return Ok(());
+            }
+        }
         let set = SetStat {
             atime: (flags & Inode::ATIME != 0).then_some(SetTime::At(stat.atime)),
             mtime: (flags & Inode::MTIME != 0).then_some(SetTime::At(stat.mtime)),

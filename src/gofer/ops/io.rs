@@ -37,6 +37,9 @@ impl File {
     #[cold]
     fn find_cell(&self, call: &Call) -> Result<&Arc<DataCell>> {
         let cell = loop {
+            if let Some(cell) = self.inode.cell() {
+                break cell;
+            }
             let version = self.inode.attr_version();
             let size = self.stat(call)?.size;
             let page_bytes = u32::try_from(self.fs.options.page_bytes).map_err(|_| Errno::Inval)?;

@@ -66,8 +66,7 @@ impl File {
             if !data.busy && near && self.fs.gate.is_open() && !self.fs.pages.is_half_dirty() {
                 if self.write_pages(cell, &mut data, &mut writing).is_none() {
                     drop(data);
-                    self.fs.stats.written(writing.done as usize);
-                    return writing.told();
+                    return self.counted(writing.told());
                 }
                 let turn = cell.claim(&mut data);
                 drop(data);
@@ -187,8 +186,9 @@ impl File {
     /// Makes all of a page known, or none of it.
     fn complete_page(&self, call: &Call, cell: &Arc<DataCell>, index: u64) -> Result<()> {
         let start = index * u64::from(cell.page_bytes);
-        let mut page = if self.page_reader().is_some() { self.fs.take_pages(1) } else { Vec::new() };
-        let Some(handle) = self.page_reader().filter(|_| !page.is_empty()) else {
+        let reader = self.page_reader();
+        let mut page = if reader.is_some() { self.fs.take_pages(1) } else { Vec::new() };
+        let Some(handle) = reader.filter(|_| !page.is_empty()) else {
             // It cannot be read: what is dirty of it goes out, and then it is forgotten.
             self.fs.bring_out(call, &self.inode, cell, false)?;
             let _io = wait::lock(call, &cell.io)?;
@@ -201,7 +201,7 @@ impl File {
         };
         let want = u64::from(cell.page_bytes).min(size.saturating_sub(start));
         self.fs.stats.op(Op::HandleRead);
-        let got = read_pages(call, handle, &mut page, start, want);
+        let got = read_pages(call, &handle, &mut page, start, want);
         let mut entered = Vec::new();
         {
             let mut data = cell.write();
@@ -215,8 +215,9 @@ impl File {
         got.map(drop)
     }
 
-    fn page_reader(&self) -> Option<&ErasedHandle> {
-        self.read.as_ref().or(self.fetch.as_ref())
+    /// A handle to read with; the file itself need not be allowed to read.
+    fn page_reader(&self) -> Option<ErasedHandle> {
+        self.read.clone().or_else(|| self.inode.handles().lock().as_ref()?.read().cloned())
     }
 
     /// Writes past the cache, once; false when the backend took nothing.

@@ -2,7 +2,7 @@
 
 use super::batch::{Batch, Piece};
 use super::budget::PageBudget;
-use super::page::{Bytes, Page};
+use super::frame::{Bytes, Page};
 use super::rooms::{Pieces, Rooms};
 use super::span::Span;
 use crate::backend::ErasedHandle;

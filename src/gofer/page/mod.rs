@@ -4,7 +4,7 @@
 //!
 //! - `span`: a range of bytes in a page.
 //! - `rooms`: the caller's lists of buffers.
-//! - `page`, `data`: the pages of one file, under one lock ([`DataCell`]), and what is known of its length.
+//! - `frame`, `data`: the pages of one file, under one lock ([`DataCell`]), and what is known of its length.
 //! - `batch`: what is on its way to the backend.
 //! - `budget`, `recency`: how much memory pages take, and whose is taken for others.
 //! - `ahead`: how far to read ahead; `stream`: where to, for a reader that goes once through a large file.
@@ -14,12 +14,13 @@ mod batch;
 mod budget;
 mod cell;
 mod data;
-mod page;
+mod frame;
 mod recency;
 mod rooms;
 mod span;
 mod stream;
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "sizes in these tests are small")]
 mod tests;
 
 pub(crate) use ahead::ReadAhead;

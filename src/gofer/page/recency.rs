@@ -5,7 +5,7 @@ use super::cell::DataCell;
 use super::data::Verdict;
 use crate::sync::{Rank, RankedMutex};
 use std::collections::{HashSet, VecDeque};
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 /// Pages that one eviction looks at; a longer row of hot ones is looked at by later ones.
@@ -47,9 +47,7 @@ struct Queues {
 impl Queues {
     #[allow(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
     fn ghost_of(&self, cell: &Arc<DataCell>, index: u64) -> u32 {
-        let mut hasher = self.hasher.build_hasher();
-        (Arc::as_ptr(cell) as usize, index).hash(&mut hasher);
-        hasher.finish() as u32
+        self.hasher.hash_one((Arc::as_ptr(cell) as usize, index)) as u32
     }
 
     fn remember(&mut self, resident: &Resident, most: usize) {

@@ -129,12 +129,11 @@ impl World {
             done += put;
             match lack {
                 None => {}
-                Some(Lack::Fill(index)) => {
-                    if !self.fill(index, 1) && self.recency.evict(1) == 0 {
-                        self.bring_out();
-                        self.cell.write().forget(index * u64::from(PAGE), 1);
-                    }
+                Some(Lack::Fill(index)) if !self.fill(index, 1) && self.recency.evict(1) == 0 => {
+                    self.bring_out();
+                    self.cell.write().forget(index * u64::from(PAGE), 1);
                 }
+                Some(Lack::Fill(_)) => {}
                 Some(Lack::Room) if self.recency.evict(2) > 0 => {}
                 Some(Lack::Room) => self.bring_out(),
             }
