@@ -317,6 +317,7 @@ impl GoferFs {
         cells.iter().for_each(|cell| cell.write().drop_clean());
         drop(cells);
         self.recency.drop_stale();
+        self.pages.trim();
         let mut dead = Vec::new();
         let mut tree = self.tree.write();
         // Twice: the first pass takes the second chances away.

@@ -73,28 +73,39 @@ impl GoferFs {
     /// failure is counted in the inode, and what it concerns stays dirty.
     pub(super) fn bring_out(&self, call: &Call, inode: &Arc<Inode>, cell: &Arc<DataCell>, times: bool) -> Result<()> {
         let _io = wait::lock(call, &cell.io)?;
-        let brought_out = self.bring_out_data(call, inode, cell);
+        let brought_out = self.bring_out_data(call, inode, cell, true);
         let brought_out = match brought_out {
             Ok(()) if times => self.bring_out_times(call, inode, cell),
             other => other,
         };
-        match brought_out {
-            Ok(()) => {
-                self.unlist(call, inode, cell);
-                Ok(())
-            }
-            Err(Error::Errno(errno)) => {
-                // What ends a call early says nothing of the file.
-                if !call.is_cancelled() && !sync::expired(call.deadline) {
-                    inode.note_failure(errno);
-                }
-                Err(errno.into())
-            }
-            Err(error) => Err(error),
+        self.count_failure(call, inode, brought_out);
+        if brought_out.is_ok() {
+            self.unlist(call, inode, cell);
+        }
+        brought_out
+    }
+
+    /// Brings out what is behind a writer that goes in order through a large file, and drops its pages: they are not worth
+    /// those of others. A failure is counted, and told by whoever asks for one.
+    #[cold]
+    pub(super) fn bring_out_stream(&self, call: &Call, inode: &Arc<Inode>, cell: &Arc<DataCell>) {
+        // Who may not wait leaves it to those who may.
+        let Ok(_io) = wait::lock(call, &cell.io) else { return };
+        let brought_out = self.bring_out_data(call, inode, cell, false);
+        self.count_failure(call, inode, brought_out);
+    }
+
+    /// Counts a failure in the inode, unless it is that of the call: what ends a call early says nothing of the file.
+    fn count_failure(&self, call: &Call, inode: &Inode, brought_out: Result<()>) {
+        if let Err(Error::Errno(errno)) = brought_out
+            && !call.is_cancelled()
+            && !sync::expired(call.deadline)
+        {
+            inode.note_failure(errno);
         }
     }
 
-    fn bring_out_data(&self, call: &Call, inode: &Inode, cell: &Arc<DataCell>) -> Result<()> {
+    fn bring_out_data(&self, call: &Call, inode: &Inode, cell: &Arc<DataCell>, keep: bool) -> Result<()> {
         let pages = BATCH_BYTES / self.options.page_bytes;
         // Pages that are rewritten while they are under way are held twice.
         let pages = pages.min(self.pages.pages_max() / 32).max(1);
@@ -118,6 +129,10 @@ impl GoferFs {
             let retired = {
                 let mut data = cell.write();
                 data.written_back(&batch, &mut cleaned);
+                if !keep {
+                    data.drop_pages(&cleaned);
+                    cleaned.clear();
+                }
                 data.retire()
             };
             drop(batch);

@@ -6,7 +6,7 @@ use crate::gofer::clock::now;
 use crate::gofer::file::File;
 use crate::gofer::fs::GoferFs;
 use crate::gofer::options::AtimePolicy;
-use crate::gofer::page::{DataCell, FileData, Rooms, STREAM_BYTES, Stream};
+use crate::gofer::page::{DataCell, Fetched, Rooms, STREAM_BYTES, STREAM_MIN, Stream};
 use crate::gofer::stats::Op;
 use crate::gofer::wait;
 use std::io::IoSliceMut;
@@ -21,9 +21,6 @@ const TRIES: usize = 4;
 
 /// Most pages that one miss fetches.
 const PAGES_MAX: usize = 256;
-
-/// From so many bytes on a file that is read in order for the first time is read past the pages.
-const STREAM_MIN: u64 = 4 << 20;
 
 /// Seconds after which an access time is moved whatever happened since (mount(8), relatime).
 const DAY_SECS: i64 = 24 * 60 * 60;
@@ -167,11 +164,16 @@ impl File {
 
     /// Whether a miss is of somebody who reads a large file in order for the first time.
     fn streams(&self, cell: &DataCell, miss: &Missing) -> bool {
-        if !miss.sequential || self.fs.options.force_page_cache || self.inode.was_streamed() {
+        if !miss.sequential {
+            // Whoever jumps about has no use for what is behind.
+            if let Some(mut slot) = self.stream.try_lock() {
+                *slot = None;
+            }
             return false;
         }
+        let began = self.stream.try_lock().is_some_and(|slot| slot.is_some());
         let size = cell.read().size();
-        if size < STREAM_MIN {
+        if self.fs.options.force_page_cache || size < STREAM_MIN || (self.inode.was_streamed() && !began) {
             return false;
         }
         if miss.offset > size / 2 && miss.offset - size / 2 < STREAM_BYTES as u64 {
@@ -275,26 +277,13 @@ fn room_len(len: u64) -> usize {
 pub(super) fn read_pages(
     call: &Call,
     handle: &ErasedHandle,
-    pages: &mut [Box<[u8]>],
+    pages: &mut Fetched,
     offset: u64,
     want: u64,
 ) -> Result<u64> {
     let mut done = 0;
     while done < want {
-        let mut skip = usize::try_from(done).unwrap_or(usize::MAX);
-        let mut left = usize::try_from(want - done).unwrap_or(usize::MAX);
-        let mut bufs = Vec::with_capacity(pages.len());
-        for page in pages.iter_mut() {
-            let from = skip.min(page.len());
-            skip -= from;
-            let room = page.get_mut(from..).unwrap_or_default();
-            let len = room.len().min(left);
-            left -= len;
-            if let Some(room) = room.get_mut(..len).filter(|room| !room.is_empty()) {
-                bufs.push(IoSliceMut::new(room));
-            }
-        }
-        match handle.read_at(call, &mut bufs, offset + done)? as u64 {
+        match handle.read_at(call, &mut pages.rest(done, want), offset + done)? as u64 {
             0 => break,
             read => done += read.min(want - done),
         }
@@ -304,12 +293,11 @@ pub(super) fn read_pages(
 
 impl GoferFs {
     /// Memory for up to `want` pages of the budget, made free by eviction where needed.
-    pub(super) fn take_pages(&self, want: usize) -> Vec<Box<[u8]>> {
-        let page_bytes = self.options.page_bytes;
+    pub(super) fn take_pages(&self, want: usize) -> Fetched {
         let want = want.min(self.pages.pages_max() / 2).max(1);
-        let mut taken = FileData::take_pages(&self.pages, page_bytes, want);
+        let mut taken = Fetched::take(&self.pages, want);
         if taken.len() < want && self.recency.evict(want - taken.len()) > 0 {
-            taken.extend(FileData::take_pages(&self.pages, page_bytes, want - taken.len()));
+            taken.take_more(&self.pages, want);
         }
         taken
     }

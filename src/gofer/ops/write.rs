@@ -65,7 +65,11 @@ impl File {
             let near = writing.start.saturating_add(len) <= FAR;
             if !data.busy && near && self.fs.gate.is_open() && !self.fs.pages.is_half_dirty() {
                 if self.write_pages(cell, &mut data, &mut writing).is_none() {
+                    let behind = data.is_behind();
                     drop(data);
+                    if behind {
+                        self.fs.bring_out_stream(call, &self.inode, cell);
+                    }
                     return self.counted(writing.told());
                 }
                 let turn = cell.claim(&mut data);
@@ -187,8 +191,8 @@ impl File {
     fn complete_page(&self, call: &Call, cell: &Arc<DataCell>, index: u64) -> Result<()> {
         let start = index * u64::from(cell.page_bytes);
         let reader = self.page_reader();
-        let mut page = if reader.is_some() { self.fs.take_pages(1) } else { Vec::new() };
-        let Some(handle) = reader.filter(|_| !page.is_empty()) else {
+        let page = reader.as_ref().map(|_| self.fs.take_pages(1)).filter(|page| !page.is_empty());
+        let Some((handle, mut page)) = reader.zip(page) else {
             // It cannot be read: what is dirty of it goes out, and then it is forgotten.
             self.fs.bring_out(call, &self.inode, cell, false)?;
             let _io = wait::lock(call, &cell.io)?;

@@ -1,6 +1,7 @@
 //! Dirty bytes on their way to the backend.
 
 use super::span::Span;
+use crate::sys::PageBox;
 use std::io::IoSlice;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub(super) struct Piece {
     pub(super) index: u64,
-    pub(super) bytes: Arc<Box<[u8]>>,
+    pub(super) bytes: Arc<PageBox>,
     pub(super) span: Span,
 }
 

@@ -1,11 +1,12 @@
 //! How much memory pages may take.
 
+use crate::sys::{PageBox, PagePool};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// What a page takes beside its bytes, at most: its record in the file's table and its entries in queues and sets, each
-/// where that has just grown, and what the allocator adds. `tests/budget` measures it.
-pub(super) const PAGE_OVERHEAD: usize = 256;
+/// What a page takes beside its bytes and its place in the file's table, at most: its entries in queues and sets, each
+/// where that has just grown. `tests/budget` measures it.
+pub(super) const PAGE_OVERHEAD: usize = 320;
 
 /// The ceiling of processes that choose none.
 const CEILING_BYTES: usize = 256 << 20;
@@ -48,6 +49,7 @@ pub(crate) struct PageBudget {
     limit: usize,
     page_cost: usize,
     ceiling: Arc<PageCeiling>,
+    pool: Arc<PagePool>,
 }
 
 fn add_within(counter: &AtomicUsize, bytes: usize, limit: usize) -> bool {
@@ -69,17 +71,30 @@ impl PageBudget {
             limit,
             page_cost: page_bytes + PAGE_OVERHEAD,
             ceiling,
+            // What is allocated and not used yet is part of the 5 % that a budget may be off by.
+            pool: PagePool::new(page_bytes, limit / 32),
         })
     }
 
-    /// Takes a page's cost out of the budget; false, and unchanged, when it is not there.
+    /// A page, its cost taken out of the budget; `None`, and nothing changed, when it is not there. What it holds is what
+    /// its last owner left in it.
     #[inline]
-    pub(super) fn try_take_page(&self) -> bool {
-        let fits = self.try_take(self.page_cost);
-        if fits {
-            self.pages.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn try_take_page(&self) -> Option<PageBox> {
+        if !self.try_take(self.page_cost) {
+            return None;
         }
-        fits
+        let page = self.pool.take();
+        if page.is_some() {
+            self.pages.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.give(self.page_cost);
+        }
+        page
+    }
+
+    /// Gives memory back that no page needs, if none does.
+    pub(crate) fn trim(&self) {
+        self.pool.trim();
     }
 
     /// Takes `bytes` out of the budget; false, and unchanged, when they are not there.
@@ -172,11 +187,11 @@ mod tests {
         let ceiling = PageCeiling::new(3 * cost);
         let a = PageBudget::new(2 * cost, 512, ceiling.clone());
         let b = PageBudget::new(9 * cost, 512, ceiling.clone());
-        assert!(a.try_take_page() && a.try_take_page() && !a.try_take_page());
-        assert!(b.try_take_page() && !b.try_take_page());
+        assert!(a.try_take_page().is_some() && a.try_take_page().is_some() && a.try_take_page().is_none());
+        assert!(b.try_take_page().is_some() && b.try_take_page().is_none());
         assert_eq!((a.pages(), b.pages(), ceiling.used()), (2, 1, 3 * cost));
         a.give_pages(1);
-        assert!(b.try_take_page());
+        assert!(b.try_take_page().is_some());
         assert_eq!(b.pages_max(), 3);
     }
 }

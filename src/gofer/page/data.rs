@@ -2,6 +2,7 @@
 
 use super::batch::{Batch, Piece};
 use super::budget::PageBudget;
+use super::fetched::Fetched;
 use super::frame::{Bytes, Page};
 use super::rooms::{Pieces, Rooms};
 use super::span::Span;
@@ -13,13 +14,14 @@ use std::sync::Arc;
 /// Most pages of one batch: one system call takes no more buffers.
 const BATCH_PAGES_MAX: usize = 1_024;
 
-/// What a file takes for being cached: this record under its locks, and the smallest table of pages.
-const RECORD_BYTES: usize = 1_024;
+/// From so many bytes on a file that is read or written in order for the first time passes the cache by.
+pub(crate) const STREAM_MIN: u64 = 4 << 20;
 
-/// A page's memory.
-fn zeroed(len: usize) -> Box<[u8]> {
-    vec![0; len].into_boxed_slice()
-}
+/// What is written in order is brought out by so many bytes.
+const BEHIND_BYTES: u64 = 256 << 10;
+
+/// What a file takes for being cached beside its table of pages: this record under its locks, and the references to it.
+const RECORD_BYTES: usize = 1_024;
 
 /// What a write needs before it can go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +59,10 @@ pub(crate) struct FileData {
     generation: u64,
     next_stamp: u32,
     budget: Arc<PageBudget>,
+    /// What the table of pages takes, as the budget has it.
+    table_bytes: usize,
+    /// The bytes that were written last without a jump.
+    run: std::ops::Range<u64>,
     /// Whether a change that needs I/O is under way; it has the file for itself among writers.
     pub(crate) busy: bool,
     /// Whether the mount's list of dirty files has it.
@@ -85,6 +91,8 @@ impl FileData {
             generation: 0,
             next_stamp: 0,
             budget,
+            table_bytes: 0,
+            run: 0..0,
             busy: false,
             listed: false,
             writer: None,
@@ -135,6 +143,35 @@ impl FileData {
         if start >= end { 0..0 } else { start / bytes..end.div_ceil(bytes) }
     }
 
+    /// Makes sure that the table has a place for one more page; false when the budget has no room for a larger one, of
+    /// which both are there while it grows.
+    #[inline]
+    fn has_place(&mut self) -> bool {
+        self.pages.len() < self.pages.capacity() || self.grow_table()
+    }
+
+    #[cold]
+    fn grow_table(&mut self) -> bool {
+        let larger = self.table_bytes.saturating_mul(2).max(512);
+        if !self.budget.try_take(larger) {
+            return false;
+        }
+        self.pages.reserve(1);
+        self.budget.give(larger);
+        self.count_table();
+        true
+    }
+
+    /// Has the budget know what the table takes, behind whatever may have made it smaller.
+    fn count_table(&mut self) {
+        let bytes = self.pages.allocation_size();
+        if bytes != self.table_bytes {
+            self.budget.give(self.table_bytes);
+            self.budget.take(bytes);
+            self.table_bytes = bytes;
+        }
+    }
+
     // ---- reading
 
     /// Fills `rooms` with what is cached from `offset` on, up to the first byte that is not; how many bytes that were.
@@ -173,33 +210,24 @@ impl FileData {
         pages.start..behind
     }
 
-    /// Memory for `pages` further pages, taken out of the budget; fewer when it does not have that many.
-    pub(crate) fn take_pages(budget: &PageBudget, page_bytes: usize, pages: usize) -> Vec<Box<[u8]>> {
-        let mut taken = Vec::with_capacity(pages.min(BATCH_PAGES_MAX));
-        while taken.len() < pages && budget.try_take_page() {
-            taken.push(zeroed(page_bytes));
-        }
-        taken
-    }
-
     /// Gives memory back that was taken and is not needed.
-    pub(crate) fn give_back(&self, pages: Vec<Box<[u8]>>) {
+    pub(crate) fn give_back(&self, pages: Fetched) {
         self.budget.give_pages(pages.len());
     }
 
     /// Enters what the backend answered: `fetched` from page `first` on, of which it filled `got` bytes before the end of
     /// its file; the rest is zeros. What is known already stays. The pages that are new are told to `entered`. The
     /// pages' memory is of the budget; what is not used goes back to it.
-    pub(crate) fn fill(&mut self, first: u64, fetched: Vec<Box<[u8]>>, got: u64, entered: &mut Vec<(u64, u32)>) {
+    pub(crate) fn fill(&mut self, first: u64, fetched: Fetched, got: u64, entered: &mut Vec<(u64, u32)>) {
         let whole = Span::new(0, self.page_bytes);
         let base = self.start(first);
         // Nothing that the backend wrote behind what it answered, or that is behind the end by now, is let in.
         let known_end = base.saturating_add(got).min(self.size);
-        for (index, mut bytes) in (first..).zip(fetched) {
+        for (index, mut bytes) in (first..).zip(fetched.0) {
             let known = self.part(index, base, known_end);
             Span::new(known.end, self.page_bytes).of_mut(&mut bytes).fill(0);
             let Some(page) = self.pages.get_mut(&index) else {
-                if self.start(index) < self.size {
+                if self.start(index) < self.size && self.has_place() {
                     let stamp = self.stamp();
                     let mut page = Page::new(bytes, whole, stamp);
                     page.queued = true;
@@ -257,16 +285,40 @@ impl FileData {
     pub(crate) fn write(&mut self, pieces: &mut Pieces<'_, '_>, offset: u64) -> (u64, Option<Lack>) {
         let end = offset.saturating_add(pieces.len());
         let mut at = offset;
+        if offset != self.run.end {
+            self.run.start = offset;
+        }
+        let mut lack = None;
         while at < end {
             let index = self.split(at).0;
             let part = self.part(index, at, end);
-            if let Err(lack) = self.write_page(pieces, index, part) {
-                return (at - offset, Some(lack));
+            lack = self.write_page(pieces, index, part).err();
+            if lack.is_some() {
+                break;
             }
             at = self.start(index) + u64::from(part.end);
             self.size = self.size.max(at);
         }
-        (at - offset, None)
+        self.run.end = at;
+        (at - offset, lack)
+    }
+
+    /// Whether somebody writes a large file in order, and enough of it to be brought out: soon, so that it is still in
+    /// the processor's caches.
+    #[inline]
+    pub(crate) fn is_behind(&self) -> bool {
+        self.run.end - self.run.start >= STREAM_MIN
+            && self.dirty.len() as u64 * u64::from(self.page_bytes) >= BEHIND_BYTES
+    }
+
+    /// Drops pages that are clean, by index and stamp.
+    pub(crate) fn drop_pages(&mut self, pages: &[(u64, u32)]) {
+        for (index, _) in pages {
+            if self.pages.get(index).is_some_and(|page| page.dirty.is_empty()) {
+                self.pages.remove(index);
+                self.budget.give_pages(1);
+            }
+        }
     }
 
     #[inline]
@@ -277,7 +329,8 @@ impl FileData {
             if !page.valid.touches(part) {
                 return Err(Lack::Fill(index));
             }
-            pieces.take(part.of_mut(page.bytes.to_mut()));
+            let Some(bytes) = page.bytes.to_mut() else { return Err(Lack::Room) };
+            pieces.take(part.of_mut(bytes));
             page.valid = page.valid.hull(part);
             page.touch();
             if page.dirty.is_empty() {
@@ -287,11 +340,13 @@ impl FileData {
             page.dirty = page.dirty.hull(part);
             return Ok(());
         }
-        if !self.budget.try_take_page() {
+        if !self.has_place() {
             return Err(Lack::Room);
         }
-        let mut bytes = zeroed(self.page_bytes as usize);
+        let Some(mut bytes) = self.budget.try_take_page() else { return Err(Lack::Room) };
+        Span::new(0, part.start).of_mut(&mut bytes).fill(0);
         pieces.take(part.of_mut(&mut bytes));
+        Span::new(part.end, self.page_bytes).of_mut(&mut bytes).fill(0);
         let start = self.start(index);
         let valid = if start >= size {
             // The page is new to the file: what is before the written bytes is a hole.
@@ -329,7 +384,11 @@ impl FileData {
             at = self.start(index) + u64::from(part.end);
             match self.pages.get_mut(&index) {
                 Some(page) if page.valid.touches(part) => {
-                    pieces.take(part.of_mut(page.bytes.to_mut()));
+                    // Nothing is under way: who writes past the cache has the way to the backend for himself.
+                    match page.bytes.to_mut() {
+                        Some(bytes) => pieces.take(part.of_mut(bytes)),
+                        None => break,
+                    };
                     page.valid = page.valid.hull(part);
                     if part.covers(page.dirty) {
                         cleaned.extend(self.clean(index));
@@ -383,7 +442,9 @@ impl FileData {
     fn cut_page(&mut self, index: u64, within: u32) -> bool {
         let whole = self.page_bytes;
         let Some(page) = self.pages.get_mut(&index) else { return false };
-        Span::new(within, whole).of_mut(page.bytes.to_mut()).fill(0);
+        if let Some(bytes) = page.bytes.to_mut() {
+            Span::new(within, whole).of_mut(bytes).fill(0);
+        }
         page.valid = if page.valid.end >= within && page.valid.start < within {
             Span::new(page.valid.start, whole)
         } else if page.valid.start >= within {
@@ -414,7 +475,8 @@ impl FileData {
             if !joins {
                 break;
             }
-            pieces.push(Piece { index: *index, bytes: page.bytes.share(), span: page.dirty });
+            let Some(bytes) = page.bytes.share() else { break };
+            pieces.push(Piece { index: *index, bytes, span: page.dirty });
         }
         Some(Batch { offset, pieces })
     }
@@ -460,7 +522,15 @@ impl FileData {
         (0..self.dirty.len()).for_each(|_| self.budget.cleaned());
         self.budget.give_pages(self.pages.len());
         self.dirty.clear();
-        self.pages.clear();
+        self.pages = HashMap::default();
+        self.count_table();
+    }
+
+    /// Whether the byte at `offset` is known.
+    #[cfg(test)]
+    pub(super) fn has_byte(&self, offset: u64) -> bool {
+        let (index, within) = self.split(offset);
+        self.pages.get(&index).is_some_and(|page| (page.valid.start..page.valid.end).contains(&within))
     }
 
     /// Whether this very page is cached.
@@ -481,6 +551,7 @@ impl FileData {
         self.pages.remove(&index);
         if self.pages.len() < self.pages.capacity() / 3 {
             self.pages.shrink_to_fit();
+            self.count_table();
         }
         self.budget.give_pages(1);
         Verdict::Evicted
@@ -491,6 +562,7 @@ impl FileData {
         let before = self.pages.len();
         self.pages.retain(|_, page| !page.dirty.is_empty());
         self.pages.shrink_to_fit();
+        self.count_table();
         self.budget.give_pages(before - self.pages.len());
     }
 

