@@ -12,13 +12,13 @@
 //!    +--v--------------------------------------------------------------+
 //!    | vfs       namespace, resolution, rights, open files              |
 //!    +--v--------------------------------------------------------------+
-//!    | gofer     GoferFs: dentries, inodes, handles, coherence          |
+//!    | gofer     GoferFs: dentries, inodes, pages, coherence            |
 //!    +--v--------------------------------------------------------------+
 //!    | backend   directfs | memory | your own                           |
 //!    +--v--------------------------------------------------------------+
 //!    | hostfs    confined host operations on directory handles          |
 //!    +-----------------------------------------------------------------+
-//!    | abi  vocabulary      sync  ranked locks                          |
+//!    | abi  vocabulary   sync  ranked locks   sys  the unsafe code      |
 //!    +-----------------------------------------------------------------+
 //! ```
 //!
@@ -29,8 +29,9 @@
 //!
 //! # Embedding
 //!
-//! Build a [`Gofer`] once per process and give each guest a context of it; the module `p1` shows the lines that an embedder of
-//! wasmtime changes.
+//! Build a [`Gofer`] once per process and give each guest a context of it; the module `p1` shows the lines that an
+//! embedder of wasmtime changes. A mount in [`CachePolicy::Exclusive`] keeps what guests write for a while: end with
+//! [`Gofer::shutdown`], which brings it out and names the files where that failed.
 
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
