@@ -21,7 +21,7 @@ pub(crate) const STREAM_MIN: u64 = 4 << 20;
 const BEHIND_BYTES: u64 = 256 << 10;
 
 /// What a file takes for being cached beside its table of pages: this record under its locks, and the references to it.
-const RECORD_BYTES: usize = 1_024;
+const RECORD_BYTES: usize = 1_536;
 
 /// What a write needs before it can go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

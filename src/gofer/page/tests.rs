@@ -31,7 +31,7 @@ struct World {
 }
 
 fn budget(pages: usize) -> Arc<PageBudget> {
-    PageBudget::new(3_000 + 300 * pages + pages * (512 + PAGE_OVERHEAD), 512, PageCeiling::new(usize::MAX))
+    PageBudget::new(3_600 + 300 * pages + pages * (512 + PAGE_OVERHEAD), 512, PageCeiling::new(usize::MAX))
 }
 
 impl World {
