@@ -49,6 +49,9 @@ fn run(dir: &str) -> Result<Gofer> {
     }
 
     drop(store);
+    // Where a policy holds writes back, this brings them out, and says what could not be.
+    let report = gofer.shutdown(None);
+    anyhow::ensure!(report.failures.is_empty(), "{report:?}");
     Ok(gofer)
 }
 

@@ -185,8 +185,9 @@ impl GoferFs {
         Some(DentryRef { fs: Arc::clone(self), id: tree.id(index), inode: Some(inode) })
     }
 
-    /// From now on every call that would change a file's data waits until that call ends. Those that came before are
-    /// through when this returns.
+    /// From now on every call that would change a file's data waits until that call ends. Writes into pages that came
+    /// before are through when this returns; what came before and goes to the backend itself is waited for by whoever
+    /// brings the file out.
     pub fn hold_writes(&self) {
         self.gate.close();
         // A writer looks at the gate under its file's lock: whoever looked before leaves it before we have been there.

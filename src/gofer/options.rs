@@ -12,7 +12,8 @@ pub enum CachePolicy {
     Exclusive,
     /// Others only read (`fscache_writethrough`): as `Exclusive`, and every write reaches the backend at once.
     Writethrough,
-    /// Anybody (`remote_revalidating`): what is cached is checked with the backend before every use.
+    /// Anybody (`remote_revalidating`): what is cached is checked before every use, by the backend's change queue where
+    /// that tells enough, else by asking the backend.
     #[default]
     Shared,
     /// Anybody (`none`): as `Shared`, and each open file has a backend handle of its own, opened with its own flags.
@@ -74,7 +75,7 @@ pub enum AtimePolicy {
     /// When it is not later than the last change, or a day old.
     #[default]
     Relatime,
-    /// Never.
+    /// Never, by what the cache answers; what it fetches still counts as a read for the backend.
     Noatime,
 }
 

@@ -22,6 +22,9 @@ impl GoferFs {
         let _guard = self.lock_dir(call, dir.inode())?;
         let node = self.dir_node(dir)?;
         let doomed = self.target_of_change(call, dir, name)?;
+        if let Some(inode) = &doomed {
+            self.release_before_removal(call, inode);
+        }
         let removed = self.bound(call, &[dir.id()], || match op {
             Op::Rmdir => self.ask(op).rmdir(call, node, name),
             _ => self.ask(op).unlink(call, node, name),
@@ -85,6 +88,15 @@ impl GoferFs {
             }
         }
         Ok(Some(inode))
+    }
+
+    /// Gives up what is kept for later opens of an object that is about to lose its last name: filesystems take longer to
+    /// remove a file that somebody holds.
+    pub(super) fn release_before_removal(&self, call: &Call, inode: &Inode) {
+        if !inode.is_dir() && !inode.is_open() && inode.attr().0.nlink <= 1 {
+            let handles = inode.take_handles();
+            self.release_handles(call, handles);
+        }
     }
 
     /// Notes that an object lost a name; when it was the last, what is kept for later opens goes.

@@ -24,9 +24,16 @@ impl GoferFs {
         let (old_node, new_node) = (self.dir_node(old_dir)?, self.dir_node(new_dir)?);
         let moved = self.target_of_change(call, old_dir, old_name)?;
         let replaced = self.target_of_change(call, new_dir, new_name)?;
-        if let (Some(moved), Some(_)) = (&moved, &replaced) {
+        if let (Some(from), Some(_)) = (&moved, &replaced) {
             // Whoever replaces a file by a new one must find the one or the other, whatever happens.
-            self.bring_out_before_replacing(call, moved)?;
+            let brought_out = self.bring_out_before_replacing(call, from);
+            if let Err(error) = brought_out {
+                self.bury(call, [moved, replaced].into_iter().flatten().collect());
+                return Err(error);
+            }
+        }
+        if let Some(replaced) = &replaced {
+            self.release_before_removal(call, replaced);
         }
         let renamed = self.bound(call, &[old_dir.id(), new_dir.id()], || {
             let from = Location { dir: old_node, name: old_name };

@@ -61,7 +61,7 @@ pub(crate) struct FileData {
     budget: Arc<PageBudget>,
     /// What the table of pages takes, as the budget has it.
     table_bytes: usize,
-    /// The bytes that were written last without a jump.
+    /// The bytes that the file was extended by last, without a jump.
     run: std::ops::Range<u64>,
     /// Whether a change that needs I/O is under way; it has the file for itself among writers.
     pub(crate) busy: bool,
@@ -285,8 +285,9 @@ impl FileData {
     pub(crate) fn write(&mut self, pieces: &mut Pieces<'_, '_>, offset: u64) -> (u64, Option<Lack>) {
         let end = offset.saturating_add(pieces.len());
         let mut at = offset;
-        if offset != self.run.end {
-            self.run.start = offset;
+        if offset != self.run.end || offset < self.size {
+            // A jump, or a rewrite of what may be in pages.
+            self.run.start = end;
         }
         let mut lack = None;
         while at < end {
@@ -307,7 +308,7 @@ impl FileData {
     /// the processor's caches.
     #[inline]
     pub(crate) fn is_behind(&self) -> bool {
-        self.run.end - self.run.start >= STREAM_MIN
+        self.run.end.saturating_sub(self.run.start) >= STREAM_MIN
             && self.dirty.len() as u64 * u64::from(self.page_bytes) >= BEHIND_BYTES
     }
 
