@@ -3,8 +3,9 @@
 use crate::act::Act;
 use crate::harness::{Setup, run};
 use crate::kernel::{Kernel, statx};
+use std::io::{IoSlice, IoSliceMut};
 use wasi_gofer::abi::{Call, Timespec};
-use wasi_gofer::vfs::OpenHow;
+use wasi_gofer::vfs::{Descriptor, OpenHow};
 use wasi_gofer::{CachePolicy, FsOptions, Gofer, MountOptions};
 
 fn mkdir(path: &str) -> Act {
@@ -96,4 +97,28 @@ fn regression_readlink_tells_of_the_access_time_that_it_moved() {
     root.readlink_at(call, b"link").expect("a link");
     let host = statx(Kernel::new(dir.path()).root(), "link").expect("made").stx_atime;
     assert_eq!(stat(), Timespec { secs: host.tv_sec, nanos: host.tv_nsec });
+}
+
+#[test]
+fn access_time_of_a_read_that_the_cache_answered_reaches_the_host() {
+    let dir = tempfile::TempDir::new().expect("a directory");
+    let mut builder = Gofer::builder();
+    let fs = FsOptions::with_policy(CachePolicy::Exclusive);
+    builder.dir(dir.path(), "/", MountOptions { read_only: false, fs });
+    let gofer = builder.build().expect("the mount is fine");
+    let ctx = gofer.ctx();
+    let call = &Call::WAITING;
+    let root = ctx.open_preopen(call, &ctx.preopens()[0]).expect("it opens");
+    let how = OpenHow { create: true, read: true, write: true, ..OpenHow::default() };
+    let Ok(Descriptor::File(file)) = root.open_at(call, b"file", how) else { panic!("it opens") };
+    file.write_at(call, &[IoSlice::new(b"data")], 0).expect("written");
+    let written = file.stat(call).expect("open").mtime;
+    let mut room = [0; 4];
+    assert_eq!(file.read_at(call, &mut [IoSliceMut::new(&mut room)], 0), Ok(4));
+    let read = file.stat(call).expect("open").atime;
+    gofer.sync().expect("brought out");
+    let host = statx(Kernel::new(dir.path()).root(), "file").expect("made");
+    let time = |time: rustix::fs::StatxTimestamp| Timespec { secs: time.tv_sec, nanos: time.tv_nsec };
+    assert_eq!((time(host.stx_atime), time(host.stx_mtime)), (read, written));
+    assert_eq!(std::fs::read(dir.path().join("file")).expect("there"), b"data");
 }
