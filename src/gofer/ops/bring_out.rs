@@ -48,12 +48,10 @@ impl GoferFs {
     fn bring_out_due(self: Arc<Self>) -> Option<Instant> {
         let due = |since: Instant| since.checked_add(self.options.writeback);
         for file in self.dirty.all() {
-            let now = sync::monotonic();
-            if due(file.since).is_none_or(|due| due > now) {
-                break;
-            }
             let call = Call::WAITING;
-            if let Err(error) = self.bring_out(&call, &file.inode, &file.cell, true) {
+            if due(file.since).is_some_and(|due| due <= sync::monotonic())
+                && let Err(error) = self.bring_out(&call, &file.inode, &file.cell, true)
+            {
                 tracing::warn!(target: "wasi_gofer::gofer", %error, inode = file.inode.key().ino, "write-back failed");
                 self.dirty.postpone(&file.cell, sync::monotonic());
             }
