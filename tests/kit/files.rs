@@ -28,27 +28,9 @@ pub(crate) const READ_WRITE: OpenHow = OpenHow { write: true, ..READ };
 /// For both, and made if it is missing.
 pub(crate) const CREATE: OpenHow = OpenHow { create: true, ..READ_WRITE };
 
-/// What the close of a file answers: nothing where nothing is written back, else whether that went well.
-trait Closed {
-    fn outcome(self) -> Result<()>;
-}
-
-impl Closed for () {
-    fn outcome(self) -> Result<()> {
-        Ok(())
-    }
-}
-
-impl Closed for Result<()> {
-    fn outcome(self) -> Result<()> {
-        self
-    }
-}
-
-/// Closes a file.
-#[allow(clippy::unit_arg, reason = "the answer is a unit where nothing is written back")]
+/// Closes a file; whether what it had written is in the storage.
 pub(crate) fn close(call: &Call, file: OpenFile) -> Result<()> {
-    file.close(call).outcome()
+    file.close(call)
 }
 
 /// The first preopen of a new guest.
