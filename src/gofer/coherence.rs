@@ -20,10 +20,9 @@ impl Coherence {
         let own_handles = options.cache == CachePolicy::None
             || options.disable_handle_sharing
             || (capabilities.stale_handles && options.cache == CachePolicy::Shared && !options.share_stale_handles);
-        let owns = matches!(options.cache, CachePolicy::Exclusive | CachePolicy::Writethrough);
         Coherence {
             policy: options.cache,
-            caches_data: owns && options.page_cache_bytes > 0,
+            caches_data: options.cache.owns_tree() && options.page_cache_bytes > 0,
             share_handles: !own_handles,
             confirms_name_at_open: capabilities.confirms_name_at_open,
             local_clock: capabilities.local_clock,
@@ -34,10 +33,7 @@ impl Coherence {
     /// Whether cached names are answered without asking the backend.
     #[inline]
     pub(crate) fn trusts_names(self) -> bool {
-        match self.policy {
-            CachePolicy::Exclusive | CachePolicy::Writethrough => true,
-            CachePolicy::Shared | CachePolicy::None => false,
-        }
+        self.policy.owns_tree()
     }
 
     /// Whether cached attributes are answered without asking the backend.

@@ -1,14 +1,11 @@
 //! Look-ups on their way to the backend.
 
 use super::dentry::DentryId;
+use super::wait::CALL_CHECK;
 use crate::abi::{Call, Errno, Error, Name, NameBuf, Result};
 use crate::sync::{Rank, RankedMutex, expired};
 use parking_lot::Condvar;
 use smallvec::SmallVec;
-use std::time::Duration;
-
-/// How often a waiter looks whether its call was cancelled.
-const CANCEL_CHECK: Duration = Duration::from_millis(50);
 
 #[derive(Debug, PartialEq, Eq)]
 struct Flight {
@@ -56,7 +53,7 @@ impl Flights {
                 return Err(Errno::Canceled.into());
             }
             // Short waits, so that a cancelled call does not sit a long deadline out.
-            self.landed.wait_for(list.as_inner(), CANCEL_CHECK);
+            self.landed.wait_for(list.as_inner(), CALL_CHECK);
             if expired(call.deadline) && list.contains(&flight) {
                 return Err(Errno::Timedout.into());
             }

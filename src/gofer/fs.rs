@@ -72,7 +72,7 @@ impl GoferFs {
 
     /// As [`GoferFs::new`], with pages that count against `ceiling`. `EINVAL` for pages of a size that is none.
     pub fn below(backend: &SharedBackend, options: FsOptions, ceiling: Arc<PageCeiling>) -> Result<Arc<GoferFs>> {
-        if !options.page_bytes.is_power_of_two() || !(512..=65_536).contains(&options.page_bytes) {
+        if !options.page_bytes_fit() {
             return Err(Errno::Inval.into());
         }
         let backend = Arc::clone(backend.erased());

@@ -1,8 +1,7 @@
 //! The gate before every change of file data.
 
-use super::wait::CALL_CHECK;
-use crate::abi::{Call, Errno, Error, Result};
-use crate::sync::expired;
+use super::wait::{CALL_CHECK, goes_on};
+use crate::abi::{Call, Error, Result};
 use parking_lot::{Condvar, Mutex};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -30,16 +29,10 @@ impl Gate {
     /// that may not wait.
     #[cold]
     pub(crate) fn wait(&self, call: &Call) -> Error {
-        if !call.may_wait {
-            return Error::WouldWait;
-        }
         let mut guard = self.lock.lock();
         loop {
-            if call.is_cancelled() {
-                return Errno::Canceled.into();
-            }
-            if expired(call.deadline) {
-                return Errno::Timedout.into();
+            if let Err(ended) = goes_on(call) {
+                return ended;
             }
             self.never.wait_for(&mut guard, CALL_CHECK);
         }

@@ -35,6 +35,14 @@ impl CachePolicy {
             CachePolicy::None => "none",
         }
     }
+
+    /// Whether nobody else changes the tree, so that what is cached of it is trusted.
+    pub(crate) const fn owns_tree(self) -> bool {
+        match self {
+            CachePolicy::Exclusive | CachePolicy::Writethrough => true,
+            CachePolicy::Shared | CachePolicy::None => false,
+        }
+    }
 }
 
 impl fmt::Display for CachePolicy {
@@ -152,6 +160,11 @@ impl FsOptions {
     #[must_use]
     pub fn with_policy(cache: CachePolicy) -> Self {
         FsOptions { cache, ..FsOptions::default() }
+    }
+
+    /// Whether the page cache can have pages of this size.
+    pub(crate) fn page_bytes_fit(&self) -> bool {
+        self.page_bytes.is_power_of_two() && (512..=65_536).contains(&self.page_bytes)
     }
 }
 

@@ -7,6 +7,20 @@ use std::time::Duration;
 /// How often a waiter looks whether its call has ended.
 pub(super) const CALL_CHECK: Duration = Duration::from_millis(50);
 
+/// Whether a call may wait, and go on doing so: [`Error::WouldWait`], `ECANCELED` or `ETIMEDOUT` when not.
+pub(super) fn goes_on(call: &Call) -> Result<()> {
+    if !call.may_wait {
+        return Err(Error::WouldWait);
+    }
+    if call.is_cancelled() {
+        return Err(Errno::Canceled.into());
+    }
+    if expired(call.deadline) {
+        return Err(Errno::Timedout.into());
+    }
+    Ok(())
+}
+
 /// Takes a lock: `ETIMEDOUT` and `ECANCELED` when the call ends before it is free, [`Error::WouldWait`] when it is not
 /// free and the call may not wait.
 pub(super) fn lock<'a, T, const RANK: u8>(call: &Call, mutex: &'a RankedMutex<T, RANK>) -> Result<RankedGuard<'a, T>> {
@@ -25,16 +39,8 @@ fn attempts<G>(call: &Call, mut attempt: impl FnMut(Duration) -> Option<G>) -> R
     if let Some(guard) = attempt(Duration::ZERO) {
         return Ok(guard);
     }
-    if !call.may_wait {
-        return Err(Error::WouldWait);
-    }
     loop {
-        if call.is_cancelled() {
-            return Err(Errno::Canceled.into());
-        }
-        if expired(call.deadline) {
-            return Err(Errno::Timedout.into());
-        }
+        goes_on(call)?;
         if let Some(guard) = attempt(CALL_CHECK) {
             return Ok(guard);
         }

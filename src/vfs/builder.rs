@@ -145,8 +145,8 @@ impl Planned {
     }
 
     fn open(&self, ceiling: &Arc<PageCeiling>) -> Result<Arc<GoferFs>, BuildError> {
-        let bytes = self.options.fs.page_bytes;
-        if !bytes.is_power_of_two() || !(512..=65_536).contains(&bytes) {
+        if !self.options.fs.page_bytes_fit() {
+            let bytes = self.options.fs.page_bytes;
             return Err(self.error(format!("pages of {bytes} bytes: a power of two from 512 to 65536 is needed")));
         }
         GoferFs::below(&self.backend, self.options.fs.clone(), Arc::clone(ceiling)).map_err(|error| {
@@ -177,20 +177,13 @@ fn split(path: &str) -> Result<Vec<Name<'_>>, String> {
         .collect()
 }
 
-fn owns_tree(options: &FsOptions) -> bool {
-    match options.cache {
-        CachePolicy::Exclusive | CachePolicy::Writethrough => true,
-        CachePolicy::Shared | CachePolicy::None => false,
-    }
-}
-
 /// A policy that owns its tree cannot have another cache over a part of it.
 fn check_overlap(plan: &Planned, lineage: &[InodeKey], ready: &[Ready<'_>]) -> Result<(), BuildError> {
     for other in ready {
         let (Some(own), Some(its)) = (lineage.first(), other.lineage.first()) else { continue };
         let overlaps = lineage.contains(its) || other.lineage.contains(own);
         let shares = own == its && plan.options.fs == other.planned.options.fs;
-        let owned = [&plan.options.fs, &other.planned.options.fs].into_iter().find(|options| owns_tree(options));
+        let owned = [&plan.options.fs, &other.planned.options.fs].into_iter().find(|options| options.cache.owns_tree());
         if let (true, false, Some(owner)) = (overlaps, shares, owned) {
             return Err(plan.error(format!(
                 "its source overlaps that of the mount at `{}`, and cache={} must have its tree for itself",

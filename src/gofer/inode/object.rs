@@ -191,7 +191,7 @@ impl Inode {
 
     /// Notes, under the data's lock, times that the backend does not have yet.
     pub(crate) fn note_times(&self, atime: Option<Timespec>, mtime: Option<Timespec>) {
-        self.note_ahead(if atime.is_some() { Self::ATIME } else { 0 } | if mtime.is_some() { Self::MTIME } else { 0 });
+        self.note_ahead(Self::time_flags(atime.is_some(), mtime.is_some()));
         self.attr.note_times(atime, mtime);
     }
 
@@ -205,6 +205,11 @@ impl Inode {
     /// Whether no guest has seen the times of the last change.
     pub(crate) fn is_unseen(&self) -> bool {
         self.flags.load(Ordering::Acquire) & Self::UNSEEN != 0
+    }
+
+    /// The flags of these times.
+    pub(crate) fn time_flags(atime: bool, mtime: bool) -> u8 {
+        (u8::from(atime) * Self::ATIME) | (u8::from(mtime) * Self::MTIME)
     }
 
     /// Which times the backend does not have yet.

@@ -133,6 +133,7 @@ impl GoferFs {
                 }
                 data.retire()
             };
+            // Its memory must not wait for a handle to be closed.
             drop(batch);
             self.let_go(call, retired.into_iter());
             self.recency.enter(cell, &cleaned);
@@ -186,8 +187,7 @@ impl GoferFs {
         // Under the data's lock no change notes times of its own, and nobody stores what the backend told.
         let data = cell.write();
         let (now, _) = inode.attr();
-        let arrived = if now.atime == stat.atime { Inode::ATIME } else { 0 }
-            | if now.mtime == stat.mtime { Inode::MTIME } else { 0 };
+        let arrived = Inode::time_flags(now.atime == stat.atime, now.mtime == stat.mtime);
         inode.take_times_ahead(flags & arrived);
         if refused {
             inode.attr_changed();
@@ -314,8 +314,7 @@ impl GoferFs {
             // What is written back later moves the backend's time, which is then set again.
             inode.note_times(atime, mtime);
         } else {
-            let set = if atime.is_some() { Inode::ATIME } else { 0 } | if mtime.is_some() { Inode::MTIME } else { 0 };
-            inode.take_times_ahead(set);
+            inode.take_times_ahead(Inode::time_flags(atime.is_some(), mtime.is_some()));
         }
         drop(data);
         inode.attr_changed();

@@ -244,19 +244,32 @@ impl File {
                 return Err(error);
             }
         };
+        self.settle(call, cell, |data, cleaned| {
+            data.written_past(writing.pieces.clone(), at, written, cleaned);
+            self.note_passed(cell, data);
+        });
+        writing.pieces.skip(usize::try_from(written).unwrap_or(usize::MAX));
+        writing.done += written;
+        Ok(written > 0)
+    }
+
+    /// Makes a change of the data after which pages may be clean and the writer no longer needed: those join the recency
+    /// queues, and this is let go, both without the data's lock.
+    fn settle(&self, call: &Call, cell: &Arc<DataCell>, change: impl FnOnce(&mut FileData, &mut Vec<(u64, u32)>)) {
         let mut cleaned = Vec::new();
         let retired = {
             let mut data = cell.write();
-            data.written_past(writing.pieces.clone(), at, written, &mut cleaned);
-            self.note_change(cell, &data);
-            self.keep_times(cell, &mut data);
+            change(&mut data, &mut cleaned);
             data.retire()
         };
         self.fs.let_go(call, retired.into_iter());
         self.fs.recency.enter(cell, &cleaned);
-        writing.pieces.skip(usize::try_from(written).unwrap_or(usize::MAX));
-        writing.done += written;
-        Ok(written > 0)
+    }
+
+    /// Notes, under the data's lock, a change that is in the backend already.
+    fn note_passed(&self, cell: &Arc<DataCell>, data: &mut FileData) {
+        self.note_change(cell, data);
+        self.keep_times(cell, data);
     }
 
     /// Has the file's times brought out later: they are known here first.
@@ -292,34 +305,23 @@ impl File {
             self.doubt_size(call, cell, size);
             return Err(error);
         }
-        let mut cleaned = Vec::new();
-        let retired = {
-            let mut data = cell.write();
-            data.truncate(size, &mut cleaned);
-            self.note_change(cell, &data);
-            self.keep_times(cell, &mut data);
-            data.retire()
-        };
-        self.fs.let_go(call, retired.into_iter());
-        self.fs.recency.enter(cell, &cleaned);
+        self.settle(call, cell, |data, cleaned| {
+            data.truncate(size, cleaned);
+            self.note_passed(cell, data);
+        });
         Ok(())
     }
 
     /// Finds out whether a change of the length was made although its answer says that it failed.
     fn doubt_size(&self, call: &Call, cell: &Arc<DataCell>, size: u64) {
         let told = self.any().and_then(|handle| handle.stat(call));
-        let mut cleaned = Vec::new();
-        let retired = {
-            let mut data = cell.write();
+        self.settle(call, cell, |data, cleaned| {
             if told.is_ok_and(|stat| stat.size == size) && data.size() != size {
-                data.truncate(size, &mut cleaned);
+                data.truncate(size, cleaned);
             } else {
                 data.forget(0, u64::MAX);
             }
-            data.retire()
-        };
-        self.fs.let_go(call, retired.into_iter());
-        self.fs.recency.enter(cell, &cleaned);
+        });
         self.inode.attr_changed();
     }
 
@@ -334,8 +336,7 @@ impl File {
             Ok(()) => {
                 let mut data = cell.write();
                 data.grow(offset.saturating_add(len));
-                self.note_change(cell, &data);
-                self.keep_times(cell, &mut data);
+                self.note_passed(cell, &mut data);
                 Ok(())
             }
             Err(Error::WouldWait) => Err(Error::WouldWait),

@@ -2,9 +2,9 @@
 
 use super::budget::PageBudget;
 use super::data::FileData;
-use crate::abi::{Call, Errno, Error, Result};
-use crate::gofer::wait::CALL_CHECK;
-use crate::sync::{Rank, RankHeld, RankedMutex, expired, rank};
+use crate::abi::{Call, Result};
+use crate::gofer::wait::{CALL_CHECK, goes_on};
+use crate::sync::{Rank, RankHeld, RankedMutex, rank};
 use crate::sys::{Striped, StripedReadGuard, StripedWriteGuard};
 use parking_lot::{Condvar, Mutex};
 use std::ops::{Deref, DerefMut};
@@ -106,15 +106,7 @@ impl DataCell {
                     return Ok(self.claim(&mut data));
                 }
             }
-            if !call.may_wait {
-                return Err(Error::WouldWait);
-            }
-            if call.is_cancelled() {
-                return Err(Errno::Canceled.into());
-            }
-            if expired(call.deadline) {
-                return Err(Errno::Timedout.into());
-            }
+            goes_on(call)?;
             self.waiting.fetch_add(1, Ordering::SeqCst);
             let mut turns = self.turns.lock();
             if self.read().busy {
