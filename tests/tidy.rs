@@ -11,8 +11,8 @@ use std::path::Path;
 /// `mod.rs` offers, `room::name` one item or module of it, `room::*` all of it.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("abi", &[]),
-    ("sync", &[]),
     ("sys", &[]),
+    ("sync", &["sys::*"]),
     ("hostfs", &["abi", "sync", "sys::*"]),
     ("proto", &["abi"]),
     ("transport", &["abi", "sync", "sys::*", "proto::*"]),

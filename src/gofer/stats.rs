@@ -120,14 +120,12 @@ impl Stats {
     /// A read that the page cache answered, of so many bytes.
     #[inline]
     pub(crate) fn page_hit(&self, n: u64) {
-        self.data.add(PAGE_HITS, 1);
-        self.data.add(BYTES_READ, n);
+        self.data.add_each([(PAGE_HITS, 1), (BYTES_READ, n)]);
     }
 
     /// A read for which the backend was asked, of so many bytes.
     pub(crate) fn page_miss(&self, n: u64) {
-        self.data.add(PAGE_MISSES, 1);
-        self.data.add(BYTES_READ, n);
+        self.data.add_each([(PAGE_MISSES, 1), (BYTES_READ, n)]);
     }
 
     /// Bytes that write-back brought to the backend.

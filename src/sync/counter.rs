@@ -54,14 +54,24 @@ impl<const N: usize> Counter<N> {
     /// Adds `n` to counter `which`.
     #[inline]
     pub(crate) fn add(&self, which: usize, n: u64) {
+        self.add_each([(which, n)]);
+    }
+
+    /// Adds to several counters.
+    #[inline]
+    pub(crate) fn add_each<const M: usize>(&self, sums: [(usize, u64); M]) {
         // A thread that is ending may have given its slot back.
         let slot = SLOT.try_with(|slot| slot.0).unwrap_or(OWN_SLOTS);
-        let Some(counter) = self.slots.get(slot).and_then(|counters| counters.get(which)) else { return };
-        if slot == OWN_SLOTS {
-            counter.fetch_add(n, Ordering::Relaxed);
-        } else {
-            // Nobody else writes here: the slot's next owner takes it under the lock that this thread gives it back under.
-            counter.store(counter.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+        let Some(counters) = self.slots.get(slot) else { return };
+        for (which, n) in sums {
+            let Some(counter) = counters.get(which) else { continue };
+            if slot == OWN_SLOTS {
+                counter.fetch_add(n, Ordering::Relaxed);
+            } else {
+                // Nobody else writes here: the slot's next owner takes it under the lock that this thread gives it back
+                // under.
+                counter.store(counter.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+            }
         }
     }
 

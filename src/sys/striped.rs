@@ -4,14 +4,24 @@ use parking_lot::lock_api::{GuardNoSend, RawRwLock, RwLock, RwLockReadGuard, RwL
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Lines that readers are spread over. More would let more threads read one file without meeting; each costs a cache
-/// line per cached file.
-const STRIPES: usize = 4;
+/// Threads that have a line to themselves: the first that use such a lock.
+const OWN: usize = 4;
+
+/// Lines that all other threads are spread over.
+const COMMON: usize = 4;
+
+/// Lines that readers are counted on. More would let more threads read one file without meeting; each costs a cache line
+/// per lock.
+const STRIPES: usize = OWN + COMMON;
 
 static NEXT_THREAD: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    static STRIPE: usize = NEXT_THREAD.fetch_add(1, Ordering::Relaxed) % STRIPES;
+    /// Never given back, so that it is the same for as long as the thread can hold a guard.
+    static STRIPE: usize = match NEXT_THREAD.fetch_add(1, Ordering::Relaxed) {
+        own if own < OWN => own,
+        other => OWN + other % COMMON,
+    };
 }
 
 /// A count of readers on a line of its own.
@@ -24,7 +34,8 @@ struct Stripe(AtomicU32);
 /// A reader counts itself in on its thread's stripe and then looks for a writer; a writer says that it is there and then
 /// looks at every stripe. Both steps are sequentially consistent, so of two that meet at least one sees the other: a
 /// reader that sees a writer counts itself out again, a writer that sees readers waits for them. Without contention a
-/// read costs two atomic additions on a line that no other thread writes, a write one exchange and a look at each stripe.
+/// read costs one atomic addition, on a line that no other thread writes, and a plain store, or a second addition where
+/// the stripe is not the thread's own; a write costs one exchange and a look at each stripe.
 ///
 /// For sections of some microseconds that make no system call: those who wait spin, and then yield.
 #[derive(Debug)]
@@ -51,11 +62,12 @@ fn relax(attempt: u32) {
 }
 
 impl RawStriped {
+    /// The stripe of this thread, and whether nobody else counts on it.
     #[inline]
-    fn stripe(&self) -> &AtomicU32 {
-        let own = STRIPE.with(|stripe| *stripe);
-        // The index is a remainder of the length, so the array has it.
-        &self.readers[own].0
+    fn stripe(&self) -> (&AtomicU32, bool) {
+        let stripe = STRIPE.with(|stripe| *stripe);
+        // Below the length by construction, so the array has it.
+        (&self.readers[stripe].0, stripe < OWN)
     }
 
     fn wait_for_readers(&self) {
@@ -73,7 +85,8 @@ impl RawStriped {
 // SAFETY: `lock_exclusive` returns only while `writer` is set by this caller alone and every stripe was seen at zero after
 // that; `lock_shared` returns only if `writer` was seen clear after its own stripe was raised. Both pairs of steps are
 // sequentially consistent, so a reader and a writer are never in their sections at once, and `writer`'s exchange keeps
-// writers apart. Guards are not `Send`, so a reader lowers the stripe that it raised.
+// writers apart. Guards are not `Send` and a thread's stripe never changes, so a reader lowers the stripe that it raised;
+// the first `OWN` threads are alone on theirs.
 unsafe impl RawRwLock for RawStriped {
     #[allow(clippy::declare_interior_mutable_const, reason = "the trait's way to make a lock")]
     const INIT: RawStriped =
@@ -92,18 +105,24 @@ unsafe impl RawRwLock for RawStriped {
 
     #[inline]
     fn try_lock_shared(&self) -> bool {
-        let stripe = self.stripe();
-        stripe.fetch_add(1, Ordering::SeqCst);
+        self.stripe().0.fetch_add(1, Ordering::SeqCst);
         if !self.writer.load(Ordering::SeqCst) {
             return true;
         }
-        stripe.fetch_sub(1, Ordering::SeqCst);
+        // SAFETY: raised above, by this thread.
+        unsafe { self.unlock_shared() };
         false
     }
 
     #[inline]
     unsafe fn unlock_shared(&self) {
-        self.stripe().fetch_sub(1, Ordering::Release);
+        match self.stripe() {
+            // Only this thread writes here, so nothing gets lost between the two.
+            (own, true) => own.store(own.load(Ordering::Relaxed).wrapping_sub(1), Ordering::Release),
+            (common, false) => {
+                common.fetch_sub(1, Ordering::Release);
+            }
+        }
     }
 
     #[inline]

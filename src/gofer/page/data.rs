@@ -21,7 +21,7 @@ pub(crate) const STREAM_MIN: u64 = 4 << 20;
 const BEHIND_BYTES: u64 = 256 << 10;
 
 /// What a file takes for being cached beside its table of pages: this record under its locks, and the references to it.
-const RECORD_BYTES: usize = 1_536;
+const RECORD_BYTES: usize = 1_792;
 
 /// What a write needs before it can go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,10 @@ pub(super) enum Verdict {
 /// the set of pages that have dirty bytes.
 pub(crate) struct FileData {
     size: u64,
+    /// A power of two.
     page_bytes: u32,
+    /// Of which one.
+    page_shift: u32,
     pages: HashMap<u64, Page, foldhash::fast::RandomState>,
     dirty: BTreeSet<u64>,
     /// Counts what makes an answer of the backend old that was asked for before: truncation, writes past the cache, and
@@ -86,6 +89,7 @@ impl FileData {
         FileData {
             size,
             page_bytes,
+            page_shift: page_bytes.trailing_zeros(),
             pages: HashMap::default(),
             dirty: BTreeSet::new(),
             generation: 0,
@@ -118,10 +122,9 @@ impl FileData {
 
     /// The page that `offset` is in, and where in it.
     #[inline]
-    #[allow(clippy::cast_possible_truncation, reason = "a remainder of 32 bits")]
+    #[allow(clippy::cast_possible_truncation, reason = "masked to the bits of one page")]
     fn split(&self, offset: u64) -> (u64, u32) {
-        let bytes = u64::from(self.page_bytes);
-        (offset / bytes, (offset % bytes) as u32)
+        (offset >> self.page_shift, offset as u32 & (self.page_bytes - 1))
     }
 
     /// Where a page begins. Offsets stay below 2^63, so this does not overflow for pages of theirs.
@@ -139,8 +142,7 @@ impl FileData {
 
     /// The pages that `start..end` is in.
     fn indices(&self, start: u64, end: u64) -> std::ops::Range<u64> {
-        let bytes = u64::from(self.page_bytes);
-        if start >= end { 0..0 } else { start / bytes..end.div_ceil(bytes) }
+        if start >= end { 0..0 } else { start >> self.page_shift..((end - 1) >> self.page_shift) + 1 }
     }
 
     /// Makes sure that the table has a place for one more page; false when the budget has no room for a larger one, of

@@ -2,7 +2,7 @@
 
 use super::ctx::GoferP1Ctx;
 use super::errno::{Errno, Outcome};
-use super::memory::{gather, iovecs, put_u32, scatter};
+use super::memory::{gather, put_u32, scatter};
 use super::table::Entry;
 use wiggle::GuestMemory;
 
@@ -15,8 +15,8 @@ pub(super) enum At {
     Offset(i64),
 }
 
-/// An iovec list and the place of the result.
-pub(super) type Vector = (u32, u32, u32);
+/// An iovec list (place and entries) and the place of the result.
+pub(super) type Transfer = (u32, u32, u32);
 
 /// A count as the ABI tells it.
 fn count(n: usize) -> Outcome<u32> {
@@ -29,7 +29,7 @@ pub(super) fn read(
     ctx: &mut GoferP1Ctx,
     memory: &mut GuestMemory<'_>,
     fd: u32,
-    (iovs, len, out): Vector,
+    (iovs, len, out): Transfer,
     at: At,
 ) -> Outcome<Option<u32>> {
     let (table, _, call) = ctx.table()?;
@@ -39,8 +39,7 @@ pub(super) fn read(
         (Entry::Stdio(0), At::Offset(_)) => return Err(Errno::Spipe.into()),
         (Entry::Stdio(_) | Entry::Directory(..), _) => return Err(Errno::Badf.into()),
     };
-    let list = iovecs(memory, iovs, len)?;
-    let read = scatter(memory, &list, |bufs| {
+    let read = scatter(memory, (iovs, len), |bufs| {
         Ok(match at {
             At::Position => file.read(call, bufs)?,
             At::Offset(offset) => file.read_at(call, bufs, offset.cast_unsigned())?,
@@ -56,7 +55,7 @@ pub(super) fn write(
     ctx: &mut GoferP1Ctx,
     memory: &mut GuestMemory<'_>,
     fd: u32,
-    (iovs, len, out): Vector,
+    (iovs, len, out): Transfer,
     at: At,
 ) -> Outcome<Option<u32>> {
     let (table, _, call) = ctx.table()?;
@@ -66,8 +65,7 @@ pub(super) fn write(
         (Entry::Stdio(1 | 2), At::Offset(_)) => return Err(Errno::Spipe.into()),
         (Entry::Stdio(_) | Entry::Directory(..), _) => return Err(Errno::Badf.into()),
     };
-    let list = iovecs(memory, iovs, len)?;
-    let written = gather(memory, &list, |bufs| {
+    let written = gather(memory, (iovs, len), |bufs| {
         Ok(match at {
             At::Position => file.write(call, bufs)?,
             At::Offset(offset) => file.write_at(call, bufs, offset.cast_unsigned())?,

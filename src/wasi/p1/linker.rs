@@ -31,17 +31,19 @@ pub fn add_to_linker_sync<T: Send + 'static>(
 ) -> wasmtime::Result<()> {
     add_common(linker, f)?;
     linker.func_wrap(MODULE, "fd_read", move |mut caller: Caller<'_, T>, fd: i32, iovs: i32, n: i32, out: i32| {
-        refuel(&mut caller, f);
-        with(&mut caller, f, |ctx, memory| {
-            let routed = io::read(ctx, memory, fd.cast_unsigned(), vector(iovs, n, out), At::Position);
-            route("fd_read", routed, |inner| in_tokio(stock::fd_read(&mut ctx.inner, memory, inner, iovs, n, out)))
+        let own = |ctx: &mut GoferP1Ctx, memory: &mut GuestMemory<'_>| {
+            io::read(ctx, memory, fd.cast_unsigned(), transfer(iovs, n, out), At::Position)
+        };
+        route("fd_read", &mut caller, f, own, |ctx, memory, inner| {
+            in_tokio(stock::fd_read(&mut ctx.inner, memory, inner, iovs, n, out))
         })
     })?;
     linker.func_wrap(MODULE, "fd_write", move |mut caller: Caller<'_, T>, fd: i32, iovs: i32, n: i32, out: i32| {
-        refuel(&mut caller, f);
-        with(&mut caller, f, |ctx, memory| {
-            let routed = io::write(ctx, memory, fd.cast_unsigned(), vector(iovs, n, out), At::Position);
-            route("fd_write", routed, |inner| in_tokio(stock::fd_write(&mut ctx.inner, memory, inner, iovs, n, out)))
+        let own = |ctx: &mut GoferP1Ctx, memory: &mut GuestMemory<'_>| {
+            io::write(ctx, memory, fd.cast_unsigned(), transfer(iovs, n, out), At::Position)
+        };
+        route("fd_write", &mut caller, f, own, |ctx, memory, inner| {
+            in_tokio(stock::fd_write(&mut ctx.inner, memory, inner, iovs, n, out))
         })
     })?;
     linker.func_wrap(
@@ -83,7 +85,7 @@ pub fn add_to_linker_async<T: Send + 'static>(
                 let view = View::of(&mut caller, f)?;
                 refuel(&mut caller, f);
                 let (ctx, mut memory) = view.split(&mut caller, f);
-                match io::read(ctx, &mut memory, fd.cast_unsigned(), vector(iovs, n, out), At::Position) {
+                match io::read(ctx, &mut memory, fd.cast_unsigned(), transfer(iovs, n, out), At::Position) {
                     Ok(Some(inner)) => {
                         stock::fd_read(&mut ctx.inner, &mut memory, inner.cast_signed(), iovs, n, out).await
                     }
@@ -100,7 +102,7 @@ pub fn add_to_linker_async<T: Send + 'static>(
                 let view = View::of(&mut caller, f)?;
                 refuel(&mut caller, f);
                 let (ctx, mut memory) = view.split(&mut caller, f);
-                match io::write(ctx, &mut memory, fd.cast_unsigned(), vector(iovs, n, out), At::Position) {
+                match io::write(ctx, &mut memory, fd.cast_unsigned(), transfer(iovs, n, out), At::Position) {
                     Ok(Some(inner)) => {
                         stock::fd_write(&mut ctx.inner, &mut memory, inner.cast_signed(), iovs, n, out).await
                     }
@@ -148,21 +150,31 @@ fn finish_poll(plan: &Plan, asked: i32, memory: &mut GuestMemory<'_>, events: i3
     }
 }
 
-fn vector(iovs: i32, n: i32, out: i32) -> io::Vector {
+fn transfer(iovs: i32, n: i32, out: i32) -> io::Transfer {
     (iovs.cast_unsigned(), n.cast_unsigned(), out.cast_unsigned())
 }
 
-/// Ends a call that may have been one of stdio.
+/// Makes a call that may be one of stdio: `own` tells so by the number in the inner context, to which `forward` goes then.
 #[inline]
-fn route(
+fn route<T: 'static>(
     name: &'static str,
-    routed: Outcome<Option<u32>>,
-    forward: impl FnOnce(i32) -> wasmtime::Result<i32>,
+    caller: &mut Caller<'_, T>,
+    f: impl Project<T>,
+    own: impl FnOnce(&mut GoferP1Ctx, &mut GuestMemory<'_>) -> Outcome<Option<u32>>,
+    forward: impl FnOnce(&mut GoferP1Ctx, &mut GuestMemory<'_>, i32) -> wasmtime::Result<i32>,
 ) -> wasmtime::Result<i32> {
-    match routed {
-        Ok(Some(inner)) => forward(inner.cast_signed()),
-        done => end(name, done.map(drop)),
-    }
+    let view = View::of(caller, f)?;
+    let routed = {
+        let (ctx, mut memory) = view.split(caller, f);
+        own(ctx, &mut memory)
+    };
+    let inner = match routed {
+        Ok(Some(inner)) => inner.cast_signed(),
+        done => return end(name, done.map(drop)),
+    };
+    refuel(caller, f);
+    let (ctx, mut memory) = view.split(caller, f);
+    forward(ctx, &mut memory, inner)
 }
 
 /// The number that the guest gets; the one place where failures are logged.
@@ -281,9 +293,9 @@ fn add_descriptors<T: Send + 'static>(linker: &mut Linker<T>, f: impl Project<T>
             fd::seek(ctx, memory, u(fd), offset, whence, u(out));
         fd_tell(fd: i32, out: i32) = fd::tell(ctx, memory, u(fd), u(out));
         fd_pread(fd: i32, iovs: i32, n: i32, offset: i64, out: i32) =
-            io::read(ctx, memory, u(fd), vector(iovs, n, out), At::Offset(offset)).map(drop);
+            io::read(ctx, memory, u(fd), transfer(iovs, n, out), At::Offset(offset)).map(drop);
         fd_pwrite(fd: i32, iovs: i32, n: i32, offset: i64, out: i32) =
-            io::write(ctx, memory, u(fd), vector(iovs, n, out), At::Offset(offset)).map(drop);
+            io::write(ctx, memory, u(fd), transfer(iovs, n, out), At::Offset(offset)).map(drop);
     );
     Ok(())
 }

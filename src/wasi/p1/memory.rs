@@ -21,10 +21,14 @@ const TRANSFER_MAX: u32 = 0x7fff_f000;
 /// Most bytes of a shared memory that one call copies; more makes a short transfer.
 const BOUNCE_MAX: usize = 1 << 20;
 
+/// Where an iovec list is, and of how many entries.
+pub(super) type Vector = (u32, u32);
+
 /// An iovec list as offsets and lengths, bounds checked.
-pub(super) type Iovecs = SmallVec<[(u32, u32); 8]>;
+type Iovecs = SmallVec<[(u32, u32); 8]>;
 
 /// The address of an element of `T` at `ptr`: traps when it is misaligned, as the witx documents demand.
+#[inline]
 fn aligned(ptr: u32, align: u32) -> Outcome<u32> {
     if ptr.is_multiple_of(align) {
         return Ok(ptr);
@@ -130,23 +134,25 @@ fn iovec(entry: &[u8; 8]) -> (u32, u32) {
     (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]))
 }
 
-/// Reads an iovec list, once, with its empty entries left out; every range is checked before any is used.
+/// The only entry of an iovec list that has one, in a memory that may be borrowed: the common list, by the shortest way.
+/// Its range is checked. `None` for any other list.
 #[inline]
-pub(super) fn iovecs(memory: &GuestMemory<'_>, ptr: u32, count: u32) -> Outcome<Iovecs> {
-    let ptr = aligned(ptr, 4)?;
-    if count == 1
-        && let GuestMemory::Unshared(data) = memory
-        && let Some(Some(entry)) = data.get(ptr as usize..).map(|data| data.first_chunk())
-    {
-        // The common list, by the shortest way.
-        let (start, len) = iovec(entry);
-        check_range(memory, start, len)?;
-        let mut list = Iovecs::new();
-        if len > 0 {
-            list.push((start, len.min(TRANSFER_MAX)));
-        }
-        return Ok(list);
+fn only_iovec(memory: &GuestMemory<'_>, (ptr, count): Vector) -> Outcome<Option<(u32, u32)>> {
+    let GuestMemory::Unshared(data) = memory else { return Ok(None) };
+    if count != 1 {
+        return Ok(None);
     }
+    let Some(Some(entry)) = data.get(aligned(ptr, 4)? as usize..).map(|data| data.first_chunk()) else {
+        return Ok(None);
+    };
+    let (start, len) = iovec(entry);
+    check_range(memory, start, len)?;
+    Ok(Some((start, len.min(TRANSFER_MAX))))
+}
+
+/// Reads an iovec list, once, with its empty entries left out; every range is checked before any is used.
+fn iovecs(memory: &GuestMemory<'_>, (ptr, count): Vector) -> Outcome<Iovecs> {
+    let ptr = aligned(ptr, 4)?;
     let looked_at = count.min(IOVECS_LOOKED_AT);
     let raw = bytes(memory, ptr, looked_at * 8)?;
     let mut list = Iovecs::new();
@@ -174,16 +180,25 @@ pub(super) fn iovecs(memory: &GuestMemory<'_>, ptr: u32, count: u32) -> Outcome<
 #[inline]
 pub(super) fn gather<R>(
     memory: &GuestMemory<'_>,
+    vector: Vector,
+    write: impl FnOnce(&[IoSlice<'_>]) -> Outcome<R>,
+) -> Outcome<R> {
+    if let Some((ptr, len)) = only_iovec(memory, vector)?
+        && let GuestMemory::Unshared(data) = memory
+    {
+        let Some(one) = slice(data, ptr, len) else { return Err(Errno::Fault.into()) };
+        return write(&[IoSlice::new(one)]);
+    }
+    gather_list(memory, &iovecs(memory, vector)?, write)
+}
+
+fn gather_list<R>(
+    memory: &GuestMemory<'_>,
     list: &Iovecs,
     write: impl FnOnce(&[IoSlice<'_>]) -> Outcome<R>,
 ) -> Outcome<R> {
     match memory {
         GuestMemory::Unshared(data) => {
-            if let [(ptr, len)] = list.as_slice()
-                && let Some(one) = slice(data, *ptr, *len)
-            {
-                return write(&[IoSlice::new(one)]);
-            }
             let slices = list.iter().filter_map(|(ptr, len)| slice(data, *ptr, *len)).map(IoSlice::new);
             let slices: SmallVec<[IoSlice<'_>; 8]> = slices.collect();
             write(&slices)
@@ -204,17 +219,28 @@ pub(super) fn gather<R>(
 #[inline]
 pub(super) fn scatter(
     memory: &mut GuestMemory<'_>,
+    vector: Vector,
+    read: impl FnOnce(&mut [IoSliceMut<'_>]) -> Outcome<usize>,
+) -> Outcome<usize> {
+    if let Some((ptr, len)) = only_iovec(memory, vector)?
+        && let GuestMemory::Unshared(data) = memory
+    {
+        let Some(room) = slice_mut(data, ptr, len) else { return Err(Errno::Fault.into()) };
+        return read(&mut [IoSliceMut::new(room)]);
+    }
+    let list = iovecs(memory, vector)?;
+    scatter_list(memory, &list, read)
+}
+
+fn scatter_list(
+    memory: &mut GuestMemory<'_>,
     list: &Iovecs,
     read: impl FnOnce(&mut [IoSliceMut<'_>]) -> Outcome<usize>,
 ) -> Outcome<usize> {
-    if let GuestMemory::Unshared(data) = memory {
-        if let [(ptr, len)] = list.as_slice() {
-            let Some(room) = slice_mut(data, *ptr, *len) else { return Err(Errno::Fault.into()) };
-            return read(&mut [IoSliceMut::new(room)]);
-        }
-        if let Some(mut rooms) = disjoint(data, list) {
-            return read(&mut rooms);
-        }
+    if let GuestMemory::Unshared(data) = memory
+        && let Some(mut rooms) = disjoint(data, list)
+    {
+        return read(&mut rooms);
     }
     let wanted = list.iter().fold(0usize, |sum, (_, len)| sum.saturating_add(*len as usize)).min(BOUNCE_MAX);
     let mut buffer = vec![0; wanted];
@@ -254,7 +280,7 @@ mod tests {
 
     fn filled(memory: &mut [u8], list: &[(u32, u32)]) -> usize {
         let mut memory = GuestMemory::Unshared(memory);
-        let outcome = scatter(&mut memory, &Iovecs::from_slice(list), |rooms| {
+        let outcome = scatter_list(&mut memory, &Iovecs::from_slice(list), |rooms| {
             let mut next = 1;
             for room in rooms.iter_mut() {
                 for byte in room.iter_mut() {
@@ -287,9 +313,11 @@ mod tests {
         data[0..4].copy_from_slice(&8u32.to_le_bytes());
         data[4..8].copy_from_slice(&9u32.to_le_bytes());
         let memory = GuestMemory::Unshared(&mut data);
-        assert!(matches!(iovecs(&memory, 0, 1), Err(super::super::errno::Fail::Trap(_))));
-        assert!(matches!(iovecs(&memory, 8, 2), Err(super::super::errno::Fail::Trap(_))));
-        assert!(matches!(iovecs(&memory, 2, 1), Err(super::super::errno::Fail::Trap(_))));
+        assert!(matches!(iovecs(&memory, (0, 1)), Err(super::super::errno::Fail::Trap(_))));
+        assert!(matches!(only_iovec(&memory, (0, 1)), Err(super::super::errno::Fail::Trap(_))));
+        assert!(matches!(only_iovec(&memory, (2, 1)), Err(super::super::errno::Fail::Trap(_))));
+        assert!(matches!(iovecs(&memory, (8, 2)), Err(super::super::errno::Fail::Trap(_))));
+        assert!(matches!(iovecs(&memory, (2, 1)), Err(super::super::errno::Fail::Trap(_))));
     }
 
     #[test]
