@@ -26,6 +26,8 @@ pub(crate) struct MountSpec {
     pub(crate) read_only: bool,
     /// How it is cached.
     pub(crate) fs: FsOptions,
+    /// The limit of idle handles, where one is named.
+    pub(crate) idle_handle_limit: Option<usize>,
     /// The budget of control handles; one of the process, that a mount may name too.
     pub(crate) fds: Option<usize>,
 }
@@ -66,6 +68,7 @@ pub(crate) fn parse_dir(text: &OsStr) -> Result<MountSpec> {
         dst: guest_path(guest)?,
         read_only,
         fs: FsOptions::default(),
+        idle_handle_limit: None,
         fds: None,
     })
 }
@@ -118,6 +121,7 @@ struct Draft {
     read_write: Option<bool>,
     cache: Option<CachePolicy>,
     fs: FsOptions,
+    idle_handle_limit: Option<usize>,
     data: DataKeys,
     fds: Option<usize>,
     size: Option<u64>,
@@ -138,7 +142,7 @@ impl Draft {
             Key::NegativeLimit => self.fs.negative_limit = count(field)?,
             Key::ListLimit => self.fs.list_limit = memory(field)?,
             Key::ListCacheBytes => self.fs.list_cache_bytes = memory(field)?,
-            Key::IdleHandleLimit => self.fs.idle_handle_limit = count(field)?,
+            Key::IdleHandleLimit => self.idle_handle_limit = Some(count(field)?),
             Key::Lock => self.fs.lock = values::switch(name, optional(field)?)?,
             Key::OverlayfsStaleRead => self.fs.share_stale_handles = !values::switch(name, optional(field)?)?,
             Key::DisableFileHandleSharing => {
@@ -177,7 +181,7 @@ impl Draft {
         };
         let mut fs = FsOptions { cache: self.cache.unwrap_or_default(), ..self.fs };
         self.data.settle(&mut fs, self.cache.is_some())?;
-        Ok(MountSpec { source, dst, read_only, fs, fds: self.fds })
+        Ok(MountSpec { source, dst, read_only, fs, idle_handle_limit: self.idle_handle_limit, fds: self.fds })
     }
 }
 
@@ -296,7 +300,6 @@ mod tests {
             negative_limit: 3,
             list_limit: 4096,
             list_cache_bytes: 5 << 20,
-            idle_handle_limit: 6,
             lock: false,
             share_stale_handles: true,
             disable_handle_sharing: true,
@@ -306,19 +309,19 @@ mod tests {
             writeback: Duration::from_millis(250),
             atime: AtimePolicy::Noatime,
             watches: 0,
+            ..FsOptions::default()
         };
         let source = Source::Directfs("/s".into());
-        assert_eq!(spec, MountSpec { source, dst: "/t".to_owned(), read_only: true, fs, fds: Some(900) });
+        let dst = "/t".to_owned();
+        assert_eq!(spec, MountSpec { source, dst, read_only: true, fs, idle_handle_limit: Some(6), fds: Some(900) });
     }
 
     #[test]
     fn mount_without_options_has_the_defaults() {
         let spec = mount("src=/s,dst=/t");
         let source = Source::Directfs("/s".into());
-        assert_eq!(
-            spec,
-            MountSpec { source, dst: "/t".to_owned(), read_only: false, fs: FsOptions::default(), fds: None }
-        );
+        let (dst, fs) = ("/t".to_owned(), FsOptions::default());
+        assert_eq!(spec, MountSpec { source, dst, read_only: false, fs, idle_handle_limit: None, fds: None });
         assert_eq!(mount("type=memory,dst=/t").source, Source::Memory { limit: None });
         assert_eq!(mount("type=memory,dst=/t,size=1m").source, Source::Memory { limit: Some(1 << 20) });
     }

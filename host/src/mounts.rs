@@ -8,7 +8,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use std::path::Path;
 use std::sync::Arc;
 use wasi_gofer::backend::directfs::FdBudget;
-use wasi_gofer::{DirectFs, Gofer, MemoryFs, MountOptions};
+use wasi_gofer::{DirectFs, FsOptions, Gofer, MemoryFs, MountOptions};
 
 /// A memory mount holds one object for this many bytes of its size, since objects take memory beside their contents.
 const BYTES_PER_OBJECT: u64 = 4096;
@@ -80,7 +80,8 @@ impl MountArgs {
 
     /// Opens every mount. Their caches hold so many bytes of file data together, where that is said.
     pub(crate) fn build(&self, page_cache_max: Option<usize>) -> Result<Gofer> {
-        let budget = match self.budget(rlimit::raise_open_files())? {
+        let open_files = rlimit::raise_open_files();
+        let budget = match self.budget(open_files)? {
             Some(fds) => FdBudget::new(fds),
             None => FdBudget::process(),
         };
@@ -88,8 +89,11 @@ impl MountArgs {
         if let Some(bytes) = page_cache_max {
             builder.page_cache_max(bytes);
         }
+        let idle_handle_limit = idle_handle_limit(open_files, self.specs.len());
         for spec in &self.specs {
-            let options = MountOptions { read_only: spec.read_only, fs: spec.fs.clone() };
+            let idle_handle_limit = spec.idle_handle_limit.unwrap_or(idle_handle_limit);
+            let fs = FsOptions { idle_handle_limit, ..spec.fs.clone() };
+            let options = MountOptions { read_only: spec.read_only, fs };
             match &spec.source {
                 Source::Directfs(path) => builder.mount(&spec.dst, open(spec, path, &budget)?, options),
                 Source::Memory { limit: None } => builder.mount(&spec.dst, MemoryFs::new(), options),
@@ -123,6 +127,16 @@ impl MountArgs {
             Some((fds, _)) => Ok(Some(fds)),
         }
     }
+}
+
+/// Fewest and most idle handles of a mount that names no limit.
+const IDLE_HANDLES: std::ops::RangeInclusive<usize> = 16..=4_096;
+
+/// The limit of idle handles of a mount that names none, one of `mounts`: together an eighth of the open files that the
+/// process may have.
+fn idle_handle_limit(open_files: Option<u64>, mounts: usize) -> usize {
+    let share = open_files.map_or(u64::MAX, |limit| limit / 8) / (mounts.max(1) as u64);
+    usize::try_from(share).unwrap_or(usize::MAX).clamp(*IDLE_HANDLES.start(), *IDLE_HANDLES.end())
 }
 
 /// The directory or file at `path`.

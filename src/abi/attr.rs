@@ -118,6 +118,24 @@ pub struct Stat {
     pub ctime: Timespec,
 }
 
+impl Stat {
+    /// Attributes of nothing: what a place for an answer holds before there is one.
+    pub const UNKNOWN: Stat = Stat {
+        key: InodeKey { dev: 0, ino: 0, birth_ns: None },
+        file_type: FileType::Regular,
+        mode: Mode::new(0),
+        nlink: 0,
+        uid: 0,
+        gid: 0,
+        size: 0,
+        blocks: 0,
+        blksize: 0,
+        atime: Timespec { secs: 0, nanos: 0 },
+        mtime: Timespec { secs: 0, nanos: 0 },
+        ctime: Timespec { secs: 0, nanos: 0 },
+    };
+}
+
 /// A time to set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetTime {

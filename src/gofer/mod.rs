@@ -70,7 +70,7 @@ mod watches;
 pub use dentry::{DirEntry, DirList};
 pub use file::{File, OpenDir};
 pub use fs::{DentryRef, GoferFs};
-pub use ops::{KeptList, Listing, Lost, StatAt, Stop, Walked};
+pub use ops::{KeptList, Listing, Lost, Stop, Walked};
 pub use options::{AtimePolicy, CachePolicy, FsOptions, UnknownPolicy};
 pub use page::PageCeiling;
 pub use stats::FsStats;

@@ -210,6 +210,7 @@ impl ControlSlot {
     }
 
     /// The handle, which stays open for as long as the caller keeps it; [`Error::Unbound`] when it was given back.
+    #[inline]
     pub(crate) fn get(&self) -> Result<Arc<Dir>> {
         let dir = self.0.state.lock().dir.clone().ok_or(Error::Unbound)?;
         // Not stored when set: the flag's line stays shared between the threads that use the slot.

@@ -14,6 +14,7 @@ pub(crate) fn from_std(error: &std::io::Error) -> Error {
 }
 
 /// Makes a system call, again for as long as a signal interrupts it.
+#[inline]
 pub(crate) fn retry<T>(call: impl FnMut() -> io::Result<T>) -> Result<T> {
     io::retry_on_intr(call).map_err(from_os)
 }

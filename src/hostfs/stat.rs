@@ -20,6 +20,7 @@ pub(crate) enum Keys {
 const MASK: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME);
 
 /// Attributes of `name` in `dir`, of a symbolic link itself. Does not trigger automounts.
+#[inline]
 pub(crate) fn stat_at(keys: Keys, dir: BorrowedFd<'_>, name: Name<'_>) -> Result<Stat> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
     convert(keys, &retry(|| statx(dir, name.as_bytes(), flags, MASK))?)
@@ -31,6 +32,7 @@ pub(crate) fn stat_at_as(keys: Keys, dir: BorrowedFd<'_>, name: Name<'_>, key: I
 }
 
 /// Attributes of an open object, also of one opened with `O_PATH`.
+#[inline]
 pub(crate) fn stat_fd(keys: Keys, fd: BorrowedFd<'_>) -> Result<Stat> {
     convert(keys, &retry(|| statx(fd, c"", AtFlags::EMPTY_PATH, MASK))?)
 }
@@ -41,6 +43,7 @@ pub(crate) fn expect(stat: Stat, key: InodeKey) -> Result<Stat> {
 }
 
 /// `EIO` for a type that Linux does not have, which only a broken filesystem answers with.
+#[inline]
 fn convert(keys: Keys, raw: &Statx) -> Result<Stat> {
     let mode = u32::from(raw.stx_mode);
     let has_birth = keys == Keys::WithBirth && raw.stx_mask & StatxFlags::BTIME.bits() != 0;

@@ -4,11 +4,12 @@ use super::directory::OpenDirectory;
 use super::namespace::Place;
 use super::open_file::OpenFile;
 use super::resolve::{
-    Last, Parent, Resolved, check, open_shortest, plain_names, resolve, resolve_or_missing, resolve_parent,
+    Last, Names, Parent, Resolved, check, open_shortest, plain_names, resolve, resolve_or_missing, resolve_parent,
     resolve_to_create, stat, wants_directory,
 };
 use super::rights::Rights;
 use crate::abi::{Call, Errno, Error, FileType, Mode, Name, OpenFlags, Result, SetStat, SetTime, Stat};
+use crate::gofer::File;
 use std::sync::Arc;
 
 /// How often any other operation does.
@@ -80,7 +81,16 @@ impl OpenDirectory {
     /// Attributes of what `path` leads to.
     #[inline]
     pub fn stat_at(&self, call: &Call, path: &[u8], follow: bool) -> Result<Stat> {
-        self.steadily(call, || stat(&self.ns, call, &self.place, path, follow))
+        let mut found = Stat::UNKNOWN;
+        self.stat_at_into(call, path, follow, &mut found)?;
+        Ok(found)
+    }
+
+    /// As [`OpenDirectory::stat_at`], with a place for the answer, which spares copies; behind an error it holds nothing
+    /// of use.
+    #[inline]
+    pub fn stat_at_into(&self, call: &Call, path: &[u8], follow: bool, out: &mut Stat) -> Result<()> {
+        self.steadily(call, || stat(&self.ns, call, &self.place, path, follow, out))
     }
 
     /// Sets times of what `path` leads to. `EROFS` on a read-only mount.
@@ -142,19 +152,24 @@ impl OpenDirectory {
         Ok(file.map(|file| OpenFile::new(file, rights, how.append)))
     }
 
-    /// Makes a file whose name nobody has seen yet without looking for it first: where names are not trusted, that
-    /// spares a question. `None` when there is more to it than that.
+    /// Makes a file whose name nobody has seen yet without looking for it first, which spares a question. `None` when
+    /// there is more to it than that.
     fn create_unseen(&self, call: &Call, path: &[u8], how: OpenHow) -> Result<Option<OpenFile>> {
         let rights = self.rights()?;
-        if !how.create || !rights.contains(Rights::CHANGE) || self.place.dentry.fs().trusts_names() {
+        if !how.create || !rights.contains(Rights::CHANGE) {
             return Ok(None);
         }
         check(path)?;
-        let Some(names) = plain_names(path)?.filter(|_| !wants_directory(path)) else { return Ok(None) };
+        let mut names = Names::new();
+        if !plain_names(path, &mut names)? || wants_directory(path) {
+            return Ok(None);
+        }
         let Some((name, way)) = names.split_last() else { return Ok(None) };
         let Ok(opened) = Rights::of_open_file(rights, how.read, how.write) else { return Ok(None) };
         let (fs, start, flags) = (self.place.dentry.fs(), &self.place.dentry, how.flags(opened));
-        let made = if !way.is_empty() {
+        let made = if fs.trusts_names() {
+            self.create_uncached(call, path, *name, flags)
+        } else if !way.is_empty() {
             fs.create_beneath(call, start, (way, *name), flags, Mode::new(0o666))
         } else if fs.has_seen(start, *name) {
             Ok(None)
@@ -167,6 +182,18 @@ impl OpenDirectory {
             Err(Error::Errno(Errno::Exist)) if !how.exclusive => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Where names are trusted: makes the file unless its name is in the cache, as one that exists or is known to be
+    /// missing.
+    fn create_uncached(&self, call: &Call, path: &[u8], name: Name<'_>, flags: OpenFlags) -> Result<Option<File>> {
+        let dir = resolve_parent(&self.ns, call, &self.place, path)?.dir;
+        let fs = dir.dentry.fs();
+        // Across a mount others may be allowed, and believed.
+        if dir.mount != self.place.mount || fs.has_cached(&dir.dentry, name) {
+            return Ok(None);
+        }
+        fs.create(call, &dir.dentry, name, flags, Mode::new(0o666)).map(Some)
     }
 
     fn try_open(&self, call: &Call, path: &[u8], how: OpenHow) -> Result<Descriptor> {

@@ -5,7 +5,7 @@
 
 use super::namespace::{Namespace, Place};
 use crate::abi::{Call, Errno, Error, FileType, Name, NameBuf, OpenFlags, PATH_MAX, Result, SYMLINKS_MAX, Stat};
-use crate::gofer::{File, StatAt, Stop};
+use crate::gofer::{File, Stop};
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 
@@ -59,17 +59,17 @@ pub(super) fn check(path: &[u8]) -> Result<()> {
     }
 }
 
-/// The components of a path without `.`; `None` when it has a `..`.
-pub(super) fn plain_names(path: &[u8]) -> Result<Option<Names<'_>>> {
-    let mut names = Names::new();
+/// Fills `names` with the components of a path, without `.`; false when it has a `..`.
+#[inline]
+pub(super) fn plain_names<'p>(path: &'p [u8], names: &mut Names<'p>) -> Result<bool> {
     for component in path.split(|byte| *byte == b'/') {
         match component {
             b"" | b"." => {}
-            b".." => return Ok(None),
+            b".." => return Ok(false),
             name => names.push(Name::new(name)?),
         }
     }
-    Ok(Some(names))
+    Ok(true)
 }
 
 /// Whether a path can only lead to a directory: it ends in a slash, `.` or `..`.
@@ -82,21 +82,28 @@ fn ends_in_dot(path: &[u8]) -> bool {
     path.rsplit(|byte| *byte == b'/').find(|component| !component.is_empty()) == Some(b".")
 }
 
-/// The attributes of what `path` leads to.
-pub(crate) fn stat(ns: &Namespace, call: &Call, start: &Place, path: &[u8], follow: bool) -> Result<Stat> {
+/// The attributes of what `path` leads to, put to `out`.
+pub(crate) fn stat(
+    ns: &Namespace,
+    call: &Call,
+    start: &Place,
+    path: &[u8],
+    follow: bool,
+    out: &mut Stat,
+) -> Result<()> {
     check(path)?;
     let directory = wants_directory(path);
-    if let Some(names) = plain_names(path)?
+    let mut names = Names::new();
+    if plain_names(path, &mut names)?
         && !names.is_empty()
-        && let StatAt::Stat(stat) = start.dentry.fs().stat_at(call, &start.dentry, &names, follow || directory)?
+        && start.dentry.fs().stat_at(call, &start.dentry, &names, follow || directory, out)?
     {
-        if directory && stat.file_type != FileType::Directory {
-            return Err(Errno::Notdir.into());
-        }
-        return Ok(stat);
+        let is_other = directory && out.file_type != FileType::Directory;
+        return if is_other { Err(Errno::Notdir.into()) } else { Ok(()) };
     }
     let place = resolve(ns, call, start, path, follow)?;
-    place.dentry.fs().stat(call, &place.dentry)
+    *out = place.dentry.fs().stat(call, &place.dentry)?;
+    Ok(())
 }
 
 /// The place that `path` leads to; the last component's symbolic link is followed if `follow` or a slash comes behind
@@ -117,7 +124,10 @@ pub(crate) fn resolve_or_missing(
     follow: bool,
 ) -> Result<Resolved> {
     check(path)?;
-    let Some(names) = plain_names(path)? else { return Walker::new(ns, call, start).run(path, follow, false) };
+    let mut names = Names::new();
+    if !plain_names(path, &mut names)? {
+        return Walker::new(ns, call, start).run(path, follow, false);
+    }
     let directory = wants_directory(path);
     match walk_plain(ns, call, start, &names, follow || directory)? {
         Some(Resolved::Found(place)) if directory && !is_dir(&place) => Err(Errno::Notdir.into()),
@@ -138,13 +148,14 @@ pub(crate) fn resolve_to_create(
     follow: bool,
 ) -> Result<Resolved> {
     check(path)?;
-    match plain_names(path)? {
-        Some(names) if !wants_directory(path) => match walk_plain(ns, call, start, &names, follow)? {
-            Some(found) => Ok(found),
-            None => Walker::new(ns, call, start).run(path, follow, true),
-        },
-        _ => Walker::new(ns, call, start).run(path, follow, true),
+    let mut names = Names::new();
+    if plain_names(path, &mut names)?
+        && !wants_directory(path)
+        && let Some(found) = walk_plain(ns, call, start, &names, follow)?
+    {
+        return Ok(found);
     }
+    Walker::new(ns, call, start).run(path, follow, true)
 }
 
 /// The directory that holds the last component of `path`, for operations on names: that component is not looked at.
@@ -219,12 +230,11 @@ pub(crate) fn open_shortest(
     access: OpenFlags,
 ) -> Result<Option<File>> {
     check(path)?;
-    match plain_names(path)? {
-        Some(names) if !wants_directory(path) && !names.is_empty() => {
-            start.dentry.fs().open_shortest(call, &start.dentry, &names, follow, access)
-        }
-        _ => Ok(None),
+    let mut names = Names::new();
+    if !plain_names(path, &mut names)? || wants_directory(path) || names.is_empty() {
+        return Ok(None);
     }
+    start.dentry.fs().open_shortest(call, &start.dentry, &names, follow, access)
 }
 
 /// A component that is still to be walked.

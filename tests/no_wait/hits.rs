@@ -117,6 +117,20 @@ fn read_and_write_of_pages_in_exclusive_are_hits() {
 }
 
 #[test]
+fn read_of_which_only_the_start_is_cached_would_wait_for_the_rest() {
+    let mounted = Mounted::new(CachePolicy::Exclusive);
+    let file = open(&mounted.root(), WAITING, "dir/one", READ_WRITE).expect("there");
+    file.set_size(WAITING, 0).expect("cut");
+    file.set_size(WAITING, 20).expect("a hole");
+    file.write_at(WAITING, &[IoSlice::new(b"start")], 0).expect("a part of a page");
+    mounted.plan.set_would_wait(true);
+    let mut buf = [9; 4];
+    assert_eq!(file.read_at(NOT_WAITING, &mut [IoSliceMut::new(&mut buf)], 4), Err(Error::WouldWait));
+    assert_eq!(file.read_at(WAITING, &mut [IoSliceMut::new(&mut buf)], 4), Ok(4));
+    assert_eq!(&buf, b"t\0\0\0");
+}
+
+#[test]
 fn write_in_writethrough_that_would_wait_changes_nothing() {
     let mounted = Mounted::new(CachePolicy::Writethrough);
     let file = open(&mounted.root(), WAITING, "dir/one", READ_WRITE).expect("there");

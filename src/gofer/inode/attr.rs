@@ -90,14 +90,22 @@ impl AttrCell {
     /// The attributes, and whether they are fresh.
     #[inline]
     pub(crate) fn load(&self, key: InodeKey, file_type: FileType) -> (Stat, bool) {
+        let mut stat = Stat::UNKNOWN;
+        let fresh = self.load_into(key, file_type, &mut stat);
+        (stat, fresh)
+    }
+
+    /// As [`AttrCell::load`], with a place for the attributes.
+    #[inline]
+    pub(crate) fn load_into(&self, key: InodeKey, file_type: FileType, out: &mut Stat) -> bool {
         loop {
             let before = self.sequence.load(Ordering::Acquire);
             if before & 1 == 0 {
-                let words = std::array::from_fn(|i| self.words[i].load(Ordering::Relaxed));
+                *out = decode(std::array::from_fn(|i| self.words[i].load(Ordering::Relaxed)), key, file_type);
                 let have = self.have.load(Ordering::Relaxed);
                 fence(Ordering::Acquire);
                 if self.sequence.load(Ordering::Relaxed) == before {
-                    return (decode(words, key, file_type), have == self.wanted.load(Ordering::Acquire));
+                    return have == self.wanted.load(Ordering::Acquire);
                 }
             }
             std::hint::spin_loop();

@@ -183,10 +183,22 @@ impl Inode {
     /// The attributes for a guest, and whether they are fresh: the next change gets a time that it can tell from these.
     #[inline]
     pub(crate) fn attr_to_show(&self) -> (Stat, bool) {
+        self.seen();
+        self.attr()
+    }
+
+    /// As [`Inode::attr_to_show`], with a place for the attributes.
+    #[inline]
+    pub(crate) fn show_attr(&self, out: &mut Stat) -> bool {
+        self.seen();
+        self.attr.load_into(self.key, self.file_type, out)
+    }
+
+    #[inline]
+    fn seen(&self) {
         if self.flags.load(Ordering::Relaxed) & Self::UNSEEN != 0 {
             self.flags.fetch_and(!Self::UNSEEN, Ordering::AcqRel);
         }
-        self.attr()
     }
 
     /// Notes, under the data's lock, times that the backend does not have yet.

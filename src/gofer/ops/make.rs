@@ -25,6 +25,12 @@ impl GoferFs {
         tree.child_of(dir.id().index, name).is_some_and(|child| tree.inode(child).is_some())
     }
 
+    /// Whether this name in `dir` is in the cache, also as one that is missing.
+    #[must_use]
+    pub fn has_cached(&self, dir: &DentryRef, name: Name<'_>) -> bool {
+        self.tree.read().child_of(dir.id().index, name).is_some()
+    }
+
     /// Makes a directory.
     pub fn mkdir(self: &Arc<Self>, call: &Call, dir: &DentryRef, name: Name<'_>, mode: Mode) -> Result<()> {
         if self.coherence.trusts_names() {

@@ -26,5 +26,4 @@ mod write;
 
 pub use bring_out::Lost;
 pub use list::{KeptList, Listing};
-pub use stat::StatAt;
 pub use walk::{Stop, Walked};

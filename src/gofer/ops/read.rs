@@ -59,8 +59,8 @@ impl File {
             let rest = Missing { offset: offset + done, len: wanted - done, sequential };
             match self.read_missing(call, cell, &mut rooms, rest) {
                 Ok(more) => done += more,
-                // What was read was read.
-                Err(_) if done > 0 => {}
+                // What was read was read; a call that may not wait is made again, and then gets all.
+                Err(Error::Errno(_) | Error::Unbound) if done > 0 => {}
                 Err(error) => return Err(error),
             }
             self.fs.stats.page_miss(done);

@@ -1,6 +1,6 @@
 //! Attributes.
 
-use super::walk::{Stop, Walked};
+use super::walk::Stop;
 use crate::abi::{Call, Errno, FileType, Name, Result, Stat};
 use crate::gofer::dentry::Reached;
 use crate::gofer::fs::{DentryRef, GoferFs};
@@ -8,21 +8,13 @@ use crate::gofer::inode::Inode;
 use crate::gofer::stats::Op;
 use std::sync::Arc;
 
-/// The attributes at the end of a path, or where the walk needs the namespace.
-#[derive(Debug)]
-pub enum StatAt {
-    /// The attributes.
-    Stat(Stat),
-    /// The walk met a symbolic link or a mount.
-    Walked(Walked),
-}
-
 /// How often attributes are asked for that are overtaken by changes.
 const ASKED_TRIES: usize = 4;
 
 impl GoferFs {
-    /// Attributes of what `names` lead to from `start`. `ENOENT` and `ENOTDIR` are final; links and mounts are handed
-    /// back. A hit takes no reference and writes nothing that other threads read.
+    /// Attributes of what `names` lead to from `start`, put to `out`; false when the way there has a link or a mount, which
+    /// the namespace follows. `ENOENT` and `ENOTDIR` are final. A hit takes no reference and writes nothing that other
+    /// threads read.
     #[inline]
     pub fn stat_at(
         self: &Arc<Self>,
@@ -30,42 +22,48 @@ impl GoferFs {
         start: &DentryRef,
         names: &[Name<'_>],
         follow_last: bool,
-    ) -> Result<StatAt> {
-        if self.coherence.trusts_names()
-            && let Some(answer) = self.stat_cached(start, names, follow_last)
-        {
-            return answer.map(StatAt::Stat);
-        }
-        if !self.coherence.trusts_names()
-            && let Some(stat) = self.stat_checked(call, start, names, follow_last)?
-        {
-            return Ok(StatAt::Stat(stat));
+        out: &mut Stat,
+    ) -> Result<bool> {
+        if self.coherence.trusts_names() {
+            if let Some(answer) = self.stat_cached(start, names, follow_last, out) {
+                return answer.map(|()| true);
+            }
+        } else if self.stat_checked(call, start, names, follow_last, out)? {
+            return Ok(true);
         }
         let walked = self.walk(call, start, names, follow_last)?;
         match walked.stop {
-            Stop::End => match walked.fresh {
-                // An object that is known already may be ahead of what the backend tells.
-                Some(stat) if !self.coherence.caches_data() => Ok(StatAt::Stat(stat)),
-                _ => self.stat(call, &walked.reached).map(StatAt::Stat),
-            },
+            Stop::End => {
+                *out = match walked.fresh {
+                    // An object that is known already may be ahead of what the backend tells.
+                    Some(stat) if !self.coherence.caches_data() => stat,
+                    _ => self.stat(call, &walked.reached)?,
+                };
+                Ok(true)
+            }
             Stop::Missing => Err(Errno::Noent.into()),
             Stop::NotDirectory => Err(Errno::Notdir.into()),
-            Stop::Symlink(_) | Stop::Mount => Ok(StatAt::Walked(walked)),
+            Stop::Symlink(_) | Stop::Mount => Ok(false),
         }
     }
 
     /// The answer if the cache has it.
     #[inline]
-    fn stat_cached(&self, start: &DentryRef, names: &[Name<'_>], follow_last: bool) -> Option<Result<Stat>> {
+    fn stat_cached(
+        &self,
+        start: &DentryRef,
+        names: &[Name<'_>],
+        follow_last: bool,
+        out: &mut Stat,
+    ) -> Option<Result<()>> {
         let tree = self.tree.read();
         let walk = tree.walk(start.id().index, names, follow_last, |_, _, _| {});
         let answer = match walk.reached {
             Reached::End => {
-                let (stat, fresh) = tree.inode(walk.at)?.attr_to_show();
-                if !fresh {
+                if !tree.inode(walk.at)?.show_attr(out) {
                     return None;
                 }
-                Ok(stat)
+                Ok(())
             }
             Reached::Negative => {
                 self.stats.negative_hit();

@@ -18,7 +18,7 @@ const AS_A_WHOLE: usize = 3;
 /// How a path's attributes can be had by the change queue.
 enum Plan {
     /// They are known, if nothing is announced.
-    Known(Result<Stat>),
+    Known(Result<()>),
     /// The backend is asked about the last name, in this directory (the start if `None`), and the way there is believed
     /// if `relies`.
     Ask { dir: Option<Arc<Inode>>, last: Crossed, relies: bool },
@@ -32,7 +32,8 @@ enum Plan {
 
 /// What trying a plan came to.
 enum Tried {
-    Stat(Stat),
+    /// The attributes are where they were wanted.
+    Told,
     /// Something was announced, or is watched by now.
     Again,
     /// Each name is asked about.
@@ -42,20 +43,21 @@ enum Tried {
 }
 
 impl GoferFs {
-    /// The attributes at the end of a path that is cached whole, confirmed by the backend or its change queue; `None`
-    /// when there is more to it than that. `ENOENT` and `ENOTDIR` where that is believed.
+    /// Puts the attributes at the end of a path that is cached whole to `out`, confirmed by the backend or its change
+    /// queue; false when there is more to it than that. `ENOENT` and `ENOTDIR` where that is believed.
     pub(super) fn stat_checked(
         &self,
         call: &Call,
         start: &DentryRef,
         names: &[Name<'_>],
         follow_last: bool,
-    ) -> Result<Option<Stat>> {
+        out: &mut Stat,
+    ) -> Result<bool> {
         let (mut as_a_whole, mut belief) = (names.len() >= AS_A_WHOLE, Belief::Nothing);
         let mut tries = if self.watches.enabled() { TRIES } else { 0 };
         while tries > 0 {
-            match self.stat_watched(call, start, names, follow_last)? {
-                Tried::Stat(stat) => return Ok(Some(stat)),
+            match self.stat_watched(call, start, names, follow_last, out)? {
+                Tried::Told => return Ok(true),
                 Tried::Again => tries -= 1,
                 Tried::Each => {
                     (as_a_whole, belief) = (false, Belief::Announced);
@@ -64,27 +66,35 @@ impl GoferFs {
                 Tried::Unwatched => break,
             }
         }
-        if as_a_whole && let Some(stat) = self.stat_end(call, start, names, follow_last)? {
-            return Ok(Some(stat));
+        if as_a_whole && self.stat_end(call, start, names, follow_last, out)? {
+            return Ok(true);
         }
         let crossing = self.cross_cached(start, names, follow_last, belief);
         if crossing.walk.reached != Reached::End {
-            return Ok(None);
+            return Ok(false);
         }
         match self.check(call, start, names, &crossing, crossing.chain.len(), true)? {
             Checked::Valid(Some(stat)) => {
                 self.stats.hits(crossing.walk.used);
-                Ok(Some(stat))
+                *out = stat;
+                Ok(true)
             }
-            Checked::Valid(None) | Checked::Changed => Ok(None),
+            Checked::Valid(None) | Checked::Changed => Ok(false),
         }
     }
 
     /// The attributes by the change queue: without any question where they are a directory's or the name is missing,
     /// by one about the last name otherwise.
-    fn stat_watched(&self, call: &Call, start: &DentryRef, names: &[Name<'_>], follow_last: bool) -> Result<Tried> {
+    fn stat_watched(
+        &self,
+        call: &Call,
+        start: &DentryRef,
+        names: &[Name<'_>],
+        follow_last: bool,
+        out: &mut Stat,
+    ) -> Result<Tried> {
         let mark = self.watches.mark();
-        let (plan, used) = self.plan(start, names, follow_last);
+        let (plan, used) = self.plan(start, names, follow_last, out);
         match plan {
             Plan::Known(answer) => {
                 if !self.is_still(call, mark) {
@@ -94,18 +104,20 @@ impl GoferFs {
                     self.stats.negative_hit();
                 }
                 self.stats.hits(used);
-                answer.map(Tried::Stat)
+                answer.map(|()| Tried::Told)
             }
             Plan::Ask { dir, last, relies } => {
                 let Some(name) = names.last() else { return Ok(Tried::Unwatched) };
                 let dir = dir.as_ref().unwrap_or(start.inode());
-                let Some(stat) = self.check_end(call, dir, &[*name], &last.inode)? else { return Ok(Tried::Each) };
+                if !self.check_end(call, dir, &[*name], &last.inode, out)? {
+                    return Ok(Tried::Each);
+                }
                 self.confirm(&last);
                 if relies && !self.is_still(call, mark) {
                     return Ok(Tried::Again);
                 }
                 self.stats.hits(used);
-                Ok(Tried::Stat(stat))
+                Ok(Tried::Told)
             }
             Plan::Watch(hot) => Ok(if self.take_watches(call, &hot) { Tried::Again } else { Tried::Unwatched }),
             Plan::Confirm => Ok(Tried::Each),
@@ -113,8 +125,9 @@ impl GoferFs {
         }
     }
 
-    /// What the cache and its watches make of a path, and how many names of it are cached.
-    fn plan(&self, start: &DentryRef, names: &[Name<'_>], follow_last: bool) -> (Plan, usize) {
+    /// What the cache and its watches make of a path, and how many names of it are cached. Known attributes are put to
+    /// `out`.
+    fn plan(&self, start: &DentryRef, names: &[Name<'_>], follow_last: bool, out: &mut Stat) -> (Plan, usize) {
         let tree = self.tree.read();
         let mut hot = Hot::new();
         // Whether everything before the last name is believed, whether all of it is watched, and the last name.
@@ -142,7 +155,10 @@ impl GoferFs {
             (Reached::End, Some((dir, index, known, false))) => {
                 let directory = tree.inode(index).is_some_and(|inode| inode.is_dir());
                 match tree.believed_attributes(index).filter(|_| known_way) {
-                    Some(stat) => Plan::Known(Ok(stat)),
+                    Some(stat) => {
+                        *out = stat;
+                        Plan::Known(Ok(()))
+                    }
                     None => {
                         if directory && tree.warm(index) {
                             hot.push(tree.id(index));
@@ -171,29 +187,36 @@ impl GoferFs {
 
     /// By one question about the whole path. Only attributes may be asked for so: what goes on from the dentry that is
     /// reached needs the directories on the way to be what the cache says.
-    fn stat_end(&self, call: &Call, start: &DentryRef, names: &[Name<'_>], follow_last: bool) -> Result<Option<Stat>> {
+    fn stat_end(
+        &self,
+        call: &Call,
+        start: &DentryRef,
+        names: &[Name<'_>],
+        follow_last: bool,
+        out: &mut Stat,
+    ) -> Result<bool> {
         let mut anchored = false;
         let end = {
             let tree = self.tree.read();
             let walk = tree.walk(start.id().index, names, follow_last, |_, _, dentry| anchored |= dentry.is_anchored());
             tree.inode(walk.at).filter(|_| walk.reached == Reached::End && !anchored).map(Arc::clone)
         };
-        let Some(end) = end else { return Ok(None) };
-        let stat = self.check_end(call, start.inode(), names, &end)?;
-        if stat.is_some() {
+        let Some(end) = end else { return Ok(false) };
+        let told = self.check_end(call, start.inode(), names, &end, out)?;
+        if told {
             self.stats.hits(names.len());
         }
-        Ok(stat)
+        Ok(told)
     }
 
-    /// Asks whether `names` still lead from `from` to `end`, without asking for each name on the way; `None` when that
-    /// cannot be told.
-    fn check_end(&self, call: &Call, from: &Inode, names: &[Name<'_>], end: &Inode) -> Result<Option<Stat>> {
-        let Some(dir) = from.node() else { return Ok(None) };
+    /// Asks whether `names` still lead from `from` to `end`, without asking for each name on the way, and puts its attributes
+    /// to `out`; false when that cannot be told.
+    fn check_end(&self, call: &Call, from: &Inode, names: &[Name<'_>], end: &Inode, out: &mut Stat) -> Result<bool> {
+        let Some(dir) = from.node() else { return Ok(false) };
         let version = end.attr_version();
         let stat = match self.ask(Op::RevalidateEnd).revalidate_end(call, dir, names, end.key()) {
             Ok(Some(stat)) if stat.file_type == end.file_type() => stat,
-            Ok(_) | Err(Error::Unbound | Error::Errno(_)) => return Ok(None),
+            Ok(_) | Err(Error::Unbound | Error::Errno(_)) => return Ok(false),
             Err(Error::WouldWait) => return Err(Error::WouldWait),
         };
         self.stats.revalidations(names.len());
@@ -201,6 +224,7 @@ impl GoferFs {
             let handles = end.take_handles();
             self.release_handles(call, handles);
         }
-        Ok(Some(stat))
+        *out = stat;
+        Ok(true)
     }
 }

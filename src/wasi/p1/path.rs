@@ -5,6 +5,7 @@ use super::encode;
 use super::errno::{Errno, Fail, Outcome};
 use super::memory::{check_place, path, put, put_bytes, put_u32};
 use super::table::Entry;
+use crate::abi::Stat;
 use crate::vfs::Descriptor;
 use wiggle::GuestMemory;
 
@@ -34,7 +35,8 @@ pub(super) fn filestat_get(
 ) -> Outcome {
     let follow = encode::lookup_follow(lookup)?;
     let (table, _, call) = ctx.table()?;
-    let stat = table.directory(fd)?.stat_at(call, &path(memory, ptr, len)?, follow)?;
+    let mut stat = Stat::UNKNOWN;
+    table.directory(fd)?.stat_at_into(call, &path(memory, ptr, len)?, follow, &mut stat)?;
     put(memory, out, 8, &encode::filestat(&stat))
 }
 
