@@ -134,20 +134,23 @@ fn iovec(entry: &[u8; 8]) -> (u32, u32) {
     (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]))
 }
 
-/// The only entry of an iovec list that has one, in a memory that may be borrowed: the common list, by the shortest way.
-/// Its range is checked. `None` for any other list.
+/// The entries of an iovec list of one or two, in a memory that may be borrowed: what C libraries' streams use, by the
+/// shortest way. Their ranges are checked; an entry that is not there is empty. `None` for any other list.
 #[inline]
-fn only_iovec(memory: &GuestMemory<'_>, (ptr, count): Vector) -> Outcome<Option<(u32, u32)>> {
+fn few_iovecs(memory: &GuestMemory<'_>, (ptr, count): Vector) -> Outcome<Option<[(u32, u32); 2]>> {
     let GuestMemory::Unshared(data) = memory else { return Ok(None) };
-    if count != 1 {
-        return Ok(None);
-    }
-    let Some(Some(entry)) = data.get(aligned(ptr, 4)? as usize..).map(|data| data.first_chunk()) else {
-        return Ok(None);
+    let at = aligned(ptr, 4)? as usize;
+    let entry = |at: usize| data.get(at..).and_then(|data| data.first_chunk()).map(iovec);
+    let (first, second) = match count {
+        1 => (entry(at), Some((0, 0))),
+        2 => (entry(at), entry(at + 8)),
+        _ => return Ok(None),
     };
-    let (start, len) = iovec(entry);
-    check_range(memory, start, len)?;
-    Ok(Some((start, len.min(TRANSFER_MAX))))
+    let (Some(first), Some(second)) = (first, second) else { return Ok(None) };
+    check_range(memory, first.0, first.1)?;
+    check_range(memory, second.0, second.1)?;
+    let first = (first.0, first.1.min(TRANSFER_MAX));
+    Ok(Some([first, (second.0, second.1.min(TRANSFER_MAX - first.1))]))
 }
 
 /// Reads an iovec list, once, with its empty entries left out; every range is checked before any is used.
@@ -183,11 +186,15 @@ pub(super) fn gather<R>(
     vector: Vector,
     write: impl FnOnce(&[IoSlice<'_>]) -> Outcome<R>,
 ) -> Outcome<R> {
-    if let Some((ptr, len)) = only_iovec(memory, vector)?
+    if let Some([first, second]) = few_iovecs(memory, vector)?
         && let GuestMemory::Unshared(data) = memory
+        && let (Some(one), Some(two)) = (slice(data, first.0, first.1), slice(data, second.0, second.1))
     {
-        let Some(one) = slice(data, ptr, len) else { return Err(Errno::Fault.into()) };
-        return write(&[IoSlice::new(one)]);
+        return match (one, two) {
+            (one, []) => write(&[IoSlice::new(one)]),
+            ([], two) => write(&[IoSlice::new(two)]),
+            (one, two) => write(&[IoSlice::new(one), IoSlice::new(two)]),
+        };
     }
     gather_list(memory, &iovecs(memory, vector)?, write)
 }
@@ -222,11 +229,15 @@ pub(super) fn scatter(
     vector: Vector,
     read: impl FnOnce(&mut [IoSliceMut<'_>]) -> Outcome<usize>,
 ) -> Outcome<usize> {
-    if let Some((ptr, len)) = only_iovec(memory, vector)?
+    if let Some([first, second]) = few_iovecs(memory, vector)?
         && let GuestMemory::Unshared(data) = memory
+        && let Some((one, two)) = two_rooms(data, first, second)
     {
-        let Some(room) = slice_mut(data, ptr, len) else { return Err(Errno::Fault.into()) };
-        return read(&mut [IoSliceMut::new(room)]);
+        return match (one, two) {
+            (one, []) => read(&mut [IoSliceMut::new(one)]),
+            ([], two) => read(&mut [IoSliceMut::new(two)]),
+            (one, two) => read(&mut [IoSliceMut::new(one), IoSliceMut::new(two)]),
+        };
     }
     let list = iovecs(memory, vector)?;
     scatter_list(memory, &list, read)
@@ -252,6 +263,17 @@ fn scatter_list(
         rest = later;
     }
     Ok(got)
+}
+
+/// Two rooms in their order; `None` when they overlap.
+#[inline]
+fn two_rooms(data: &mut [u8], first: (u32, u32), second: (u32, u32)) -> Option<(&mut [u8], &mut [u8])> {
+    let range = |(start, len): (u32, u32)| start as usize..start as usize + len as usize;
+    match (first.1, second.1) {
+        (_, 0) => Some((data.get_mut(range(first))?, &mut [])),
+        (0, _) => Some((&mut [], data.get_mut(range(second))?)),
+        (_, _) => data.get_disjoint_mut([range(first), range(second)]).ok().map(|[one, two]| (one, two)),
+    }
 }
 
 /// The rooms of a list in its order; `None` when two overlap.
@@ -314,10 +336,45 @@ mod tests {
         data[4..8].copy_from_slice(&9u32.to_le_bytes());
         let memory = GuestMemory::Unshared(&mut data);
         assert!(matches!(iovecs(&memory, (0, 1)), Err(super::super::errno::Fail::Trap(_))));
-        assert!(matches!(only_iovec(&memory, (0, 1)), Err(super::super::errno::Fail::Trap(_))));
-        assert!(matches!(only_iovec(&memory, (2, 1)), Err(super::super::errno::Fail::Trap(_))));
+        for vector in [(0, 1), (2, 1), (0, 2), (2, 2)] {
+            assert!(matches!(few_iovecs(&memory, vector), Err(super::super::errno::Fail::Trap(_))), "{vector:?}");
+        }
+        assert!(matches!(few_iovecs(&memory, (12, 1)), Ok(None)));
         assert!(matches!(iovecs(&memory, (8, 2)), Err(super::super::errno::Fail::Trap(_))));
         assert!(matches!(iovecs(&memory, (2, 1)), Err(super::super::errno::Fail::Trap(_))));
+    }
+
+    #[test]
+    fn scatter_of_one_or_two_iovecs_fills_them_in_order_also_where_they_overlap_or_are_empty() {
+        // Lists at 0 over rooms from 32 on: (count of the list, its entries, what 5 bytes come to).
+        type Case = (u32, [(u32, u32); 2], [u8; 8]);
+        let cases: [Case; 7] = [
+            (1, [(32, 8), (0, 0)], [1, 2, 3, 4, 5, 0, 0, 0]),
+            (2, [(36, 2), (32, 8)], [3, 4, 5, 0, 1, 2, 0, 0]),
+            (2, [(34, 2), (32, 2)], [3, 4, 1, 2, 0, 0, 0, 0]),
+            (2, [(32, 0), (33, 4)], [0, 1, 2, 3, 4, 0, 0, 0]),
+            (2, [(33, 4), (32, 0)], [0, 1, 2, 3, 4, 0, 0, 0]),
+            (2, [(32, 2), (34, 9)], [1, 2, 3, 4, 5, 0, 0, 0]),
+            (2, [(32, 0), (40, 0)], [0; 8]),
+        ];
+        for (count, entries, expected) in cases {
+            let mut data = vec![0; 48];
+            for (place, (start, len)) in data.as_chunks_mut::<8>().0.iter_mut().zip(entries) {
+                place[..4].copy_from_slice(&u32::to_le_bytes(start));
+                place[4..].copy_from_slice(&u32::to_le_bytes(len));
+            }
+            let mut memory = GuestMemory::Unshared(&mut data);
+            let mut next = 0;
+            let read = scatter(&mut memory, (0, count), |rooms| {
+                for byte in rooms.iter_mut().flat_map(|room| room.iter_mut()).take(5) {
+                    next += 1;
+                    *byte = next;
+                }
+                Ok(next.into())
+            });
+            read.expect("filled");
+            assert_eq!(data[32..40], expected, "{entries:?}");
+        }
     }
 
     #[test]
