@@ -1,0 +1,11 @@
+//! What the tests arrange and act with.
+
+pub(crate) mod abi;
+mod component;
+mod guest;
+mod scene;
+
+pub(crate) use abi::{Code, NewTime};
+pub(crate) use component::engine;
+pub(crate) use guest::{Front, Guest, Host, StreamError, Word, args};
+pub(crate) use scene::{Scene, at_root, mount, options};
