@@ -10,3 +10,4 @@ mod limits;
 mod listing;
 mod paths;
 mod streams;
+mod waiting;

@@ -124,20 +124,22 @@ impl Guest {
     /// Calls a host function: what it answers where that is a number, or how it ends the guest.
     pub(crate) fn call(&mut self, name: &str, args: &[Word]) -> wasmtime::Result<u32> {
         let function = self.instance.get_func(&mut self.store, name).unwrap_or_else(|| panic!("no export {name}"));
-        let val = |word: &Word| match *word {
-            Word::I(value) => Val::U32(value),
-            Word::L(value) => Val::U64(value),
-        };
-        let args: Vec<Val> = args.iter().map(val).collect();
+        let args = vals(args);
         let mut results = vec![Val::U32(0); function.ty(&self.store).results().len()];
         match &self.runtime {
             None => function.call(&mut self.store, &args, &mut results)?,
             Some(runtime) => runtime.block_on(function.call_async(&mut self.store, &args, &mut results))?,
         }
-        Ok(match results.first() {
-            Some(Val::U32(value)) => *value,
-            _ => 0,
-        })
+        Ok(number(&results))
+    }
+
+    /// As [`Guest::call`] of an asynchronous guest, on the executor of whoever awaits it.
+    pub(crate) async fn call_here(&mut self, name: &str, args: &[Word]) -> wasmtime::Result<u32> {
+        let function = self.instance.get_func(&mut self.store, name).unwrap_or_else(|| panic!("no export {name}"));
+        let args = vals(args);
+        let mut results = vec![Val::U32(0); function.ty(&self.store).results().len()];
+        function.call_async(&mut self.store, &args, &mut results).await?;
+        Ok(number(&results))
     }
 
     /// As [`Guest::call`] of a function that must not trap.
@@ -493,6 +495,21 @@ impl Guest {
     pub(crate) fn error_code(&mut self, error: u32) -> Option<Code> {
         let found = self.returned("filesystem-error-code", args![error], 2);
         (found[0] == 1).then_some(Code(found[1]))
+    }
+}
+
+fn vals(args: &[Word]) -> Vec<Val> {
+    let val = |word: &Word| match *word {
+        Word::I(value) => Val::U32(value),
+        Word::L(value) => Val::U64(value),
+    };
+    args.iter().map(val).collect()
+}
+
+fn number(results: &[Val]) -> u32 {
+    match results.first() {
+        Some(Val::U32(value)) => *value,
+        _ => 0,
     }
 }
 

@@ -6,6 +6,5 @@ mod guest;
 mod scene;
 
 pub(crate) use abi::{Code, NewTime};
-pub(crate) use component::engine;
-pub(crate) use guest::{Front, Guest, Host, StreamError, Word, args};
+pub(crate) use guest::{Front, Guest, StreamError, Word, args};
 pub(crate) use scene::{Scene, at_root, mount, options};

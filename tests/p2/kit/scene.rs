@@ -53,13 +53,6 @@ impl Scene {
         self.scratch.path().join("outside")
     }
 
-    /// A further directory of the host, for a second mount.
-    pub(crate) fn other(&self) -> PathBuf {
-        let path = self.scratch.path().join("other");
-        fs::create_dir_all(&path).expect("made");
-        path
-    }
-
     pub(crate) fn write(&self, path: &str, contents: &str) {
         let path = self.inside().join(path);
         fs::create_dir_all(path.parent().expect("a parent")).expect("made");
