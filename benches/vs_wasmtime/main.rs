@@ -132,8 +132,10 @@ fn measure_components(args: &Args, dir: &Path, results: &mut Results) -> Result<
     if rows.is_empty() {
         return Ok(());
     }
-    let root = dir.join("files-p2");
-    fixture::build(&root, &[])?;
+    let root = dir.join("files");
+    if !root.exists() {
+        fixture::build(&root, &[])?;
+    }
     let mut subjects = p2::subjects(&root)?;
     subjects.retain(|subject| ["stub", "stock"].contains(&subject.name()) || subject.name().contains(&args.subject));
     for subject in &subjects {
