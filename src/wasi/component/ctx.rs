@@ -85,7 +85,7 @@ impl GoferComponentCtx {
     pub(crate) fn open_preopens(&self) -> Outcome<Vec<(Descriptor, String)>> {
         let open = |preopen: &Preopen| {
             let slot = self.slot()?;
-            let directory = vfs::Descriptor::Directory(self.fs.open_preopen(&self.conduct.waiting, preopen)?);
+            let directory = vfs::Descriptor::Directory(Box::new(self.fs.open_preopen(&self.conduct.waiting, preopen)?));
             let mut opened = Descriptor::new(directory, DescriptorFlags::empty());
             opened.place(slot);
             Ok::<_, Fail>((opened, preopen.path().to_owned()))

@@ -72,8 +72,15 @@ impl Drop for OpenedFile {
     /// Closes it. What could not be brought out stays dirty, and is told by whoever shuts the mounts down.
     fn drop(&mut self) {
         // One that no guest ever had is closed by the next operation on its filesystem.
-        let (Some(file), Some(slot)) = (self.file.take(), &self.slot) else { return };
-        let conduct = slot.guest().conduct();
+        if self.file.is_some() && self.slot.is_some() {
+            self.close(&self.conduct());
+        }
+    }
+}
+
+impl OpenedFile {
+    fn close(&mut self, conduct: &Conduct) {
+        let Some(file) = self.file.take() else { return };
         match conduct.blocking {
             // Only one that could be written has something to bring out.
             Blocking::HandOver if file.rights().contains(Rights::WRITE) => {
@@ -87,7 +94,7 @@ impl Drop for OpenedFile {
 /// A directory that a guest has open.
 #[derive(Debug)]
 pub struct OpenedDirectory {
-    directory: OpenDirectory,
+    directory: Box<OpenDirectory>,
     syncs: DescriptorFlags,
     slot: Option<Slot>,
 }
@@ -121,6 +128,15 @@ impl Descriptor {
             vfs::Descriptor::Directory(directory) => {
                 Descriptor::Directory(Arc::new(OpenedDirectory { directory, syncs, slot: None }))
             }
+        }
+    }
+
+    /// Ends it, for a guest whose calls behave like `conduct`; what else holds it keeps it open.
+    pub(crate) fn end(self, conduct: &Conduct) {
+        if let Descriptor::File(file) = self
+            && let Some(mut file) = Arc::into_inner(file)
+        {
+            file.close(conduct);
         }
     }
 
