@@ -1,15 +1,14 @@
 //! A way to run a behaviour, and what is checked behind it.
 
+use crate::guest::{Behaviour, Guest, Program, Setting};
 use crate::harness::ours::{self, Linking};
-use crate::harness::{Invocation, Outcome, Tree, stock};
+use crate::harness::{Invocation, Outcome, Tree};
 use crate::place::Place;
 use crate::registry::Leaves;
-use crate::{Behaviour, GUEST, guest};
+use crate::stock;
 use anyhow::{Context, Result, anyhow, ensure};
-use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::{Mutex, OnceLock, PoisonError};
 use wasi_gofer::{CachePolicy, FsOptions, Gofer, MemoryFs, MountOptions, SharedBackend};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,19 +132,4 @@ impl Scenario {
 
 fn invariants(gofer: &Gofer) -> Result<()> {
     gofer.check_invariants().map_err(|error| anyhow!("an invariant of the cache does not hold: {error}"))
-}
-
-/// Runs a behaviour under wasmtime's filesystem, once per process: how it ended, and what it left.
-pub(crate) fn run_stock(name: &'static str) -> Result<(Outcome, Tree)> {
-    static RUNS: OnceLock<Mutex<HashMap<&'static str, (Outcome, Tree)>>> = OnceLock::new();
-    let runs = RUNS.get_or_init(Mutex::default);
-    if let Some(run) = runs.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
-        return Ok(run.clone());
-    }
-    let place = Place::new()?;
-    let outcome = stock::run(&place.mount(), &guest()?, &Invocation::of(GUEST).arg(name))?;
-    place.check_outside()?;
-    let run = (outcome, Tree::of_host(&place.mount())?);
-    runs.lock().unwrap_or_else(PoisonError::into_inner).insert(name, run.clone());
-    Ok(run)
 }
