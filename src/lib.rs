@@ -54,5 +54,9 @@ pub use vfs::{
     BuildError, DirEntryInfo, Failure, Gofer, GoferBuilder, GoferCtx, MountOptions, MountStats, PathReader, Preopen,
     Report,
 };
+#[cfg(any(feature = "p2", feature = "p3"))]
+pub use wasi::component;
 #[cfg(feature = "p1")]
 pub use wasi::p1;
+#[cfg(feature = "p2")]
+pub use wasi::p2;

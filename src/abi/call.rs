@@ -6,7 +6,14 @@ use std::time::Instant;
 
 /// A flag that ends the waits of the calls that carry it (a dropped store, SIGTERM).
 #[derive(Clone, Debug, Default)]
-pub struct CancelToken(Arc<AtomicBool>);
+pub struct CancelToken(Arc<Flag>);
+
+#[derive(Debug, Default)]
+struct Flag {
+    cancelled: AtomicBool,
+    /// What is cancelled with it too.
+    parent: Option<CancelToken>,
+}
 
 impl CancelToken {
     /// A token that is not cancelled.
@@ -15,15 +22,30 @@ impl CancelToken {
         Self::default()
     }
 
+    /// A token that is cancelled with this one, and by itself without it. Each generation costs every look at it a step.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        CancelToken(Arc::new(Flag { cancelled: AtomicBool::new(false), parent: Some(self.clone()) }))
+    }
+
     /// Ends present and future waits of the calls that carry this token.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.cancelled.store(true, Ordering::Release);
     }
 
     /// Whether [`CancelToken::cancel`] was called.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        let mut token = self;
+        loop {
+            if token.0.cancelled.load(Ordering::Acquire) {
+                return true;
+            }
+            match &token.0.parent {
+                Some(parent) => token = parent,
+                None => return false,
+            }
+        }
     }
 }
 
@@ -56,5 +78,20 @@ impl Call {
 impl Default for Call {
     fn default() -> Self {
         Call::WAITING
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CancelToken;
+
+    #[test]
+    fn cancel_of_a_child_leaves_its_parent_and_of_a_parent_reaches_the_child() {
+        let parent = CancelToken::new();
+        let (one, other) = (parent.child(), parent.child().child());
+        one.cancel();
+        assert!(one.is_cancelled() && !other.is_cancelled() && !parent.is_cancelled());
+        parent.cancel();
+        assert!(other.is_cancelled());
     }
 }

@@ -60,6 +60,17 @@ impl OpenDirectory {
         self.rights_at(&self.place)
     }
 
+    /// `EROFS` unless names and attributes may be changed through it, as far as its own mount goes.
+    pub fn require_change(&self) -> Result<()> {
+        self.rights()?.require(Rights::CHANGE)
+    }
+
+    /// Opens the same directory once more, with the same rights and a listing of its own.
+    pub fn reopen(&self, call: &Call) -> Result<OpenDirectory> {
+        let open = Arc::clone(self.place.dentry.fs()).open_dir(call, &self.place.dentry)?;
+        Ok(OpenDirectory::new(&self.ns, self.place.clone(), self.granted, open))
+    }
+
     /// Attributes of the directory itself.
     pub fn stat(&self, call: &Call) -> Result<Stat> {
         self.place.dentry.fs().stat(call, &self.place.dentry)

@@ -120,6 +120,12 @@ impl OpenFile {
         self.write_plain(call, bufs, offset)
     }
 
+    /// Writes at the end, whatever the append flag says; the position stays.
+    pub fn append(&self, call: &Call, bufs: &[IoSlice<'_>]) -> Result<usize> {
+        self.rights.require_opened(Rights::WRITE)?;
+        Ok(self.file.append(call, bufs)?.0)
+    }
+
     fn write_plain(&self, call: &Call, bufs: &[IoSlice<'_>], offset: u64) -> Result<usize> {
         let len = total(bufs.iter().map(|buf| buf.len()));
         match check_range(offset, len) {

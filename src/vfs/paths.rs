@@ -283,8 +283,30 @@ impl OpenDirectory {
     /// Makes `new_path`, relative to `new_dir`, a further name of what `old_path` names; a symbolic link is not
     /// followed. `EXDEV` across mounts.
     pub fn link_at(&self, call: &Call, old_path: &[u8], new_dir: &OpenDirectory, new_path: &[u8]) -> Result<()> {
+        self.link(call, (old_path, false), new_dir, new_path)
+    }
+
+    /// As [`OpenDirectory::link_at`], but of what a symbolic link at the end of `old_path` leads to
+    /// (`AT_SYMLINK_FOLLOW`).
+    pub fn link_at_following(
+        &self,
+        call: &Call,
+        old_path: &[u8],
+        new_dir: &OpenDirectory,
+        new_path: &[u8],
+    ) -> Result<()> {
+        self.link(call, (old_path, true), new_dir, new_path)
+    }
+
+    fn link(
+        &self,
+        call: &Call,
+        (old_path, follow): (&[u8], bool),
+        new_dir: &OpenDirectory,
+        new_path: &[u8],
+    ) -> Result<()> {
         self.steadily(call, || {
-            let old = resolve(&self.ns, call, &self.place, old_path, false)?;
+            let old = resolve(&self.ns, call, &self.place, old_path, follow)?;
             let parent = resolve_parent(&new_dir.ns, call, &new_dir.place, new_path)?;
             if old.mount != parent.dir.mount || !Arc::ptr_eq(&self.ns, &new_dir.ns) {
                 return Err(Errno::Xdev.into());

@@ -93,7 +93,7 @@ pub(super) fn fdstat_set_flags(ctx: &mut GoferP1Ctx, fd: u32, flags: i32) -> Out
 /// Rights cannot be taken away later; as under wasmtime the answer is `ENOTSUP` for what is open.
 pub(super) fn fdstat_set_rights(ctx: &mut GoferP1Ctx, fd: u32) -> Outcome {
     match ctx.table()?.0.get(fd)? {
-        Entry::File(..) | Entry::Directory(..) => Err(Errno::Notsup.into()),
+        Entry::File(..) | Entry::Directory(..) => Err(Errno::Opnotsupp.into()),
         Entry::Stdio(_) => Err(Errno::Badf.into()),
     }
 }

@@ -1,7 +1,7 @@
 //! The functions as wasmtime links them.
 
 use super::ctx::GoferP1Ctx;
-use super::errno::{Errno, Fail, Outcome};
+use super::errno::{Errno, Fail, Outcome, number};
 use super::io::At;
 use super::poll::Plan;
 use super::{encode, fd, io, path, poll, stdio};
@@ -172,7 +172,7 @@ fn end(name: &'static str, outcome: Outcome) -> wasmtime::Result<i32> {
         Ok(()) => Ok(0),
         Err(Fail::Errno(errno)) => {
             tracing::debug!(target: "wasi_gofer::p1", call = name, ?errno);
-            Ok(i32::from(errno as u16))
+            Ok(number(errno))
         }
         Err(Fail::Trap(error)) => Err(error),
     }
@@ -357,7 +357,7 @@ fn add_rest<T: Send + 'static>(linker: &mut Linker<T>, f: impl Project<T>) -> wa
         };
         random_get(buf: i32, len: i32) => stock::random_get(&mut ctx.inner, memory, buf, len);
         sched_yield() => stock::sched_yield(&mut ctx.inner, memory);
-        proc_raise(_signal: i32) = Err(Fail::Errno(Errno::Notsup));
+        proc_raise(_signal: i32) = Err(Fail::Errno(Errno::Opnotsupp));
         sock_accept(fd: i32, _flags: i32, _out: i32) = fd::not_a_socket(ctx, u(fd));
         sock_recv(fd: i32, _iovs: i32, _n: i32, _flags: i32, _out: i32, _roflags: i32) =
             fd::not_a_socket(ctx, u(fd));

@@ -1,0 +1,136 @@
+//! The types of the interface, from and to ours.
+
+use super::bindings::{
+    Advice, DescriptorFlags, DescriptorStat, DescriptorType, MetadataHashValue, NewTimestamp, OpenFlags, PathFlags,
+};
+use crate::abi::{Errno, FileType, SetTime, Stat, Timespec};
+use crate::backend;
+use crate::wasi::component::{self, OpenArgs, Outcome};
+use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
+
+/// `descriptor-type`; what nobody could tell is unknown.
+pub(super) fn descriptor_type(file_type: Option<FileType>) -> DescriptorType {
+    match file_type {
+        Some(FileType::Regular) => DescriptorType::RegularFile,
+        Some(FileType::Directory) => DescriptorType::Directory,
+        Some(FileType::Symlink) => DescriptorType::SymbolicLink,
+        Some(FileType::Fifo) => DescriptorType::Fifo,
+        Some(FileType::Socket) => DescriptorType::Socket,
+        Some(FileType::CharDevice) => DescriptorType::CharacterDevice,
+        Some(FileType::BlockDevice) => DescriptorType::BlockDevice,
+        None => DescriptorType::Unknown,
+    }
+}
+
+/// A time as the interface has it: none before 1970, which it cannot express.
+fn datetime(time: Timespec) -> Option<Datetime> {
+    Some(Datetime { seconds: u64::try_from(time.secs).ok()?, nanoseconds: time.nanos })
+}
+
+/// `descriptor-stat`.
+#[inline]
+pub(super) fn descriptor_stat(stat: &Stat) -> DescriptorStat {
+    DescriptorStat {
+        type_: descriptor_type(Some(stat.file_type)),
+        link_count: stat.nlink,
+        size: stat.size,
+        data_access_timestamp: datetime(stat.atime),
+        data_modification_timestamp: datetime(stat.mtime),
+        status_change_timestamp: datetime(stat.ctime),
+    }
+}
+
+/// `metadata-hash-value`.
+pub(super) fn metadata_hash_value([lower, upper]: [u64; 2]) -> MetadataHashValue {
+    MetadataHashValue { lower, upper }
+}
+
+/// A time to set: `EINVAL` for nanoseconds that are a second or more, as utimensat(2) answers; `EOVERFLOW` for seconds
+/// beyond 2^63 - 1.
+pub(super) fn set_time(time: NewTimestamp) -> Outcome<Option<SetTime>> {
+    match time {
+        NewTimestamp::NoChange => Ok(None),
+        NewTimestamp::Now => Ok(Some(SetTime::Now)),
+        NewTimestamp::Timestamp(Datetime { nanoseconds: 1_000_000_000.., .. }) => Err(Errno::Inval.into()),
+        NewTimestamp::Timestamp(Datetime { seconds, nanoseconds: nanos }) => {
+            let secs = i64::try_from(seconds).map_err(|_| Errno::Overflow)?;
+            Ok(Some(SetTime::At(Timespec { secs, nanos })))
+        }
+    }
+}
+
+/// Whether a symbolic link at the end of a path is followed.
+pub(super) fn follow(flags: PathFlags) -> bool {
+    flags.contains(PathFlags::SYMLINK_FOLLOW)
+}
+
+/// `advice`.
+pub(super) fn advice(advice: Advice) -> backend::Advice {
+    match advice {
+        Advice::Normal => backend::Advice::Normal,
+        Advice::Sequential => backend::Advice::Sequential,
+        Advice::Random => backend::Advice::Random,
+        Advice::WillNeed => backend::Advice::WillNeed,
+        Advice::DontNeed => backend::Advice::DontNeed,
+        Advice::NoReuse => backend::Advice::NoReuse,
+    }
+}
+
+/// The flags of the interface beside ours.
+const FLAGS: [(DescriptorFlags, component::DescriptorFlags); 6] = [
+    (DescriptorFlags::READ, component::DescriptorFlags::READ),
+    (DescriptorFlags::WRITE, component::DescriptorFlags::WRITE),
+    (DescriptorFlags::FILE_INTEGRITY_SYNC, component::DescriptorFlags::FILE_INTEGRITY_SYNC),
+    (DescriptorFlags::DATA_INTEGRITY_SYNC, component::DescriptorFlags::DATA_INTEGRITY_SYNC),
+    (DescriptorFlags::REQUESTED_WRITE_SYNC, component::DescriptorFlags::REQUESTED_WRITE_SYNC),
+    (DescriptorFlags::MUTATE_DIRECTORY, component::DescriptorFlags::MUTATE_DIRECTORY),
+];
+
+/// `descriptor-flags`.
+pub(super) fn descriptor_flags(ours: component::DescriptorFlags) -> DescriptorFlags {
+    let set = FLAGS.into_iter().filter(|(_, our)| ours.contains(*our));
+    set.fold(DescriptorFlags::empty(), |flags, (theirs, _)| flags | theirs)
+}
+
+/// What `open-at` is given.
+pub(super) fn open_args(path: PathFlags, open: OpenFlags, flags: DescriptorFlags) -> OpenArgs {
+    let set = FLAGS.into_iter().filter(|(theirs, _)| flags.contains(*theirs));
+    OpenArgs {
+        follow: follow(path),
+        create: open.contains(OpenFlags::CREATE),
+        directory: open.contains(OpenFlags::DIRECTORY),
+        exclusive: open.contains(OpenFlags::EXCLUSIVE),
+        truncate: open.contains(OpenFlags::TRUNCATE),
+        flags: set.fold(component::DescriptorFlags::empty(), |flags, (_, our)| flags | our),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wasi::component::Fail;
+
+    #[test]
+    fn datetime_before_1970_is_none_and_the_far_future_is_kept() {
+        assert!(datetime(Timespec { secs: -1, nanos: 999_999_999 }).is_none());
+        let far = datetime(Timespec { secs: i64::MAX, nanos: 1 }).expect("after 1970");
+        assert_eq!((far.seconds, far.nanoseconds), (i64::MAX.cast_unsigned(), 1));
+    }
+
+    #[test]
+    fn set_time_out_of_range_is_an_errno() {
+        let set = |seconds, nanoseconds| set_time(NewTimestamp::Timestamp(Datetime { seconds, nanoseconds }));
+        assert!(matches!(set(0, 1_000_000_000), Err(Fail::Errno(Errno::Inval))));
+        assert!(matches!(set(u64::MAX, 0), Err(Fail::Errno(Errno::Overflow))));
+        assert!(matches!(set(i64::MAX.cast_unsigned(), 999_999_999), Ok(Some(SetTime::At(_)))));
+    }
+
+    #[test]
+    fn descriptor_flags_of_what_open_args_read_are_the_same() {
+        for bits in 0..64u8 {
+            let ours = component::DescriptorFlags::from_bits_truncate(bits);
+            let args = open_args(PathFlags::empty(), OpenFlags::empty(), descriptor_flags(ours));
+            assert_eq!(args.flags, ours);
+        }
+    }
+}
