@@ -15,7 +15,7 @@ pub enum CliRun {
 }
 
 /// Instantiates a component and runs it to its end. The error is one of linking; how the run ended is inside.
-pub(crate) async fn run_async<T: Send>(
+pub(crate) async fn run_async<T: Send + 'static>(
     store: &mut Store<T>,
     linker: &Linker<T>,
     run: CliRun,
@@ -34,7 +34,17 @@ pub(crate) async fn run_async<T: Send>(
     }
 }
 
+/// Instantiates a component of WASI 0.2 and runs it to its end on this thread, without an executor of ours.
+pub(crate) fn run_sync<T: 'static>(
+    store: &mut Store<T>,
+    linker: &Linker<T>,
+    component: &Component,
+) -> Result<wasmtime::Result<()>> {
+    let command = p2::bindings::sync::Command::instantiate(&mut *store, component, linker)?;
+    Ok(ended(command.wasi_cli_run().call_run(store)))
+}
+
 /// A `run` that answers an error is one that exits with 1, as wasmtime's command has it.
-pub(crate) fn ended(result: wasmtime::Result<Result<(), ()>>) -> wasmtime::Result<()> {
+fn ended(result: wasmtime::Result<Result<(), ()>>) -> wasmtime::Result<()> {
     result.and_then(|run| run.map_err(|()| I32Exit(1).into()))
 }

@@ -1,6 +1,6 @@
 //! Behaviours in a process of their own, where nothing else opens or closes descriptors.
 
-use crate::BEHAVIOURS;
+use crate::guest::Guest;
 use crate::harness::open_descriptors;
 use crate::scenario::Scenario;
 use anyhow::{Result, ensure};
@@ -39,14 +39,14 @@ const OPEN_FOR_GOOD: [&str; 3] =
     ["write_then_read_back", "polling_a_file_finds_it_ready_at_once", "a_tree_of_sixty_levels"];
 
 fn run_all(policy: CachePolicy) -> Result<()> {
-    let scenario = Scenario::directfs(policy);
-    for behaviour in BEHAVIOURS.iter().filter(|behaviour| OPEN_FOR_GOOD.contains(&behaviour.name)) {
-        scenario.check(*behaviour)?;
+    let scenario = Scenario::directfs(Guest::P1, policy);
+    for behaviour in scenario.behaviours().filter(|behaviour| OPEN_FOR_GOOD.contains(&behaviour.name)) {
+        scenario.check(behaviour)?;
     }
     let before = open_descriptors()?;
-    for behaviour in BEHAVIOURS {
+    for behaviour in scenario.behaviours() {
         // Whether it behaves is what its own test says.
-        let _ = scenario.check(*behaviour);
+        let _ = scenario.check(behaviour);
         let mut after = open_descriptors()?;
         after.retain(|number, target| before.get(number) != Some(target));
         ensure!(after.is_empty(), "{scenario}/{} leaves open: {after:?}", behaviour.name);

@@ -35,9 +35,7 @@ fn main() -> ExitCode {
     let mut trials = committed();
     for guest in Guest::ALL {
         trials.extend(
-            guest
-                .behaviours()
-                .map(|b| trial(format!("stock/{guest}/{}", b.name), move || stock::check(guest, b))),
+            guest.behaviours().map(|b| trial(format!("stock/{guest}/{}", b.name), move || stock::check(guest, b))),
         );
     }
     for scenario in Scenario::all() {

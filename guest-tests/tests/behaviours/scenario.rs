@@ -17,9 +17,10 @@ enum Backend {
     Memory,
 }
 
-/// A front end, a backend and a policy.
+/// A guest, how it is linked, a backend and a policy.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scenario {
+    guest: Guest,
     linking: Linking,
     backend: Backend,
     policy: CachePolicy,
@@ -29,57 +30,69 @@ pub(crate) struct Scenario {
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let front = match self.linking {
-            Linking::Sync => "p1",
-            Linking::Async => "p1-async",
+        let linking = match self.linking {
+            Linking::Sync => "",
+            Linking::Async => "-async",
         };
         let backend = match self.backend {
             Backend::Directfs => "directfs",
             Backend::Memory => "memory",
         };
-        write!(f, "{front}/{backend}{}/{}", if self.tiny { "-tiny" } else { "" }, self.policy)
+        write!(f, "{}{linking}/{backend}{}/{}", self.guest, if self.tiny { "-tiny" } else { "" }, self.policy)
     }
 }
 
 impl Scenario {
     pub(crate) fn all() -> Vec<Scenario> {
         let mut all = Vec::new();
-        for backend in [Backend::Directfs, Backend::Memory] {
-            for policy in CachePolicy::ALL {
-                all.push(Scenario { linking: Linking::Sync, backend, policy, tiny: false });
+        for guest in [Guest::P1, Guest::P2Adapted, Guest::P2] {
+            for backend in [Backend::Directfs, Backend::Memory] {
+                for policy in CachePolicy::ALL {
+                    all.push(Scenario { backend, ..Scenario::directfs(guest, policy) });
+                }
             }
         }
-        let directfs = Scenario::directfs(CachePolicy::Shared);
-        all.push(Scenario { linking: Linking::Async, ..directfs });
-        all.push(Scenario { tiny: true, ..directfs });
-        all.push(Scenario { tiny: true, ..Scenario::directfs(CachePolicy::Exclusive) });
+        for guest in [Guest::P1, Guest::P2] {
+            let directfs = Scenario::directfs(guest, CachePolicy::Shared);
+            all.push(Scenario { linking: Linking::Async, ..directfs });
+            all.push(Scenario { tiny: true, ..directfs });
+            all.push(Scenario { tiny: true, ..Scenario::directfs(guest, CachePolicy::Exclusive) });
+        }
         all
     }
 
     /// Synchronous host functions over a directory of the host.
-    pub(crate) fn directfs(policy: CachePolicy) -> Scenario {
-        Scenario { linking: Linking::Sync, backend: Backend::Directfs, policy, tiny: false }
+    pub(crate) fn directfs(guest: Guest, policy: CachePolicy) -> Scenario {
+        Scenario { guest, linking: Linking::Sync, backend: Backend::Directfs, policy, tiny: false }
     }
 
-    fn mount(&self, place: &Place, memory: &SharedBackend) -> Result<Gofer> {
+    /// What is run: settings of more mounts than one are directories of the host.
+    pub(crate) fn behaviours(self) -> impl Iterator<Item = Behaviour> {
+        let memory = self.backend == Backend::Memory;
+        self.guest.behaviours().filter(move |behaviour| !memory || behaviour.setting == Setting::Root)
+    }
+
+    fn mount(&self, setting: Setting, place: &Place, memory: &SharedBackend) -> Result<Gofer> {
         let mut fs = FsOptions::with_policy(self.policy);
         let mut builder = Gofer::builder();
         if self.tiny {
             fs.dentry_cache_limit = 1;
             builder.fds(4);
         }
-        let options = MountOptions { fs, ..MountOptions::default() };
-        match self.backend {
-            Backend::Directfs => builder.dir(place.mount(), "/", options),
-            Backend::Memory => builder.mount("/", memory.clone(), options),
-        };
+        for mount in place.mounts(setting) {
+            let options = MountOptions { fs: fs.clone(), read_only: mount.read_only };
+            match self.backend {
+                Backend::Directfs => builder.dir(mount.host, mount.guest, options),
+                Backend::Memory => builder.mount(mount.guest, memory.clone(), options),
+            };
+        }
         Ok(builder.build()?)
     }
 
     /// What the backend holds, read without the cache that the guest used.
     fn kept(&self, place: &Place, memory: &SharedBackend) -> Result<Tree> {
         match self.backend {
-            Backend::Directfs => Tree::of_host(&place.mount()),
+            Backend::Directfs => place.left(),
             Backend::Memory => {
                 let fs = FsOptions::with_policy(CachePolicy::None);
                 let mut builder = Gofer::builder();
@@ -89,13 +102,23 @@ impl Scenario {
         }
     }
 
+    fn run(&self, gofer: &Gofer, behaviour: Behaviour) -> Result<Outcome> {
+        let invocation = Invocation::of(self.guest.file()).arg(behaviour.name);
+        match self.guest.program()? {
+            Program::Module(module) => ours::run(self.linking, gofer.ctx(), &module, &invocation),
+            Program::Component(run, component) => {
+                ours::run_component(self.linking, gofer.ctx(), run, &component, &invocation)
+            }
+        }
+    }
+
     /// Runs a behaviour in a fresh directory and checks everything that it may not leave behind.
     pub(crate) fn check(&self, behaviour: Behaviour) -> Result<()> {
-        let place = Place::new()?;
+        let place = Place::new(behaviour.setting)?;
         let memory = SharedBackend::new(MemoryFs::new());
-        let gofer = self.mount(&place, &memory)?;
+        let gofer = self.mount(behaviour.setting, &place, &memory)?;
 
-        let outcome = ours::run(self.linking, gofer.ctx(), &guest()?, &Invocation::of(GUEST).arg(behaviour.name))?;
+        let outcome = self.run(&gofer, behaviour)?;
 
         ensure!(outcome.is_success(), "{outcome}");
         invariants(&gofer)?;
@@ -103,7 +126,9 @@ impl Scenario {
         invariants(&gofer)?;
         drop(gofer);
         let kept = self.kept(&place, &memory)?;
-        shown.expect(&kept).context("the cache shows something else than the backend holds")?;
+        if behaviour.setting == Setting::Root {
+            shown.expect(&kept).context("the cache shows something else than the backend holds")?;
+        }
         self.check_left(&kept, behaviour)?;
         place.check_outside()
     }
@@ -111,7 +136,7 @@ impl Scenario {
     fn check_left(&self, kept: &Tree, behaviour: Behaviour) -> Result<()> {
         match behaviour.leaves {
             Leaves::AsStock => {
-                let (_, expected) = run_stock(behaviour.name)?;
+                let (_, expected) = stock::run(self.guest, behaviour)?;
                 let left = match self.backend {
                     Backend::Directfs => kept.expect(&expected),
                     // It knows no umask.
