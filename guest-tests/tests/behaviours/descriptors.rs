@@ -10,21 +10,23 @@ use wasi_gofer::CachePolicy;
 /// The variable of the environment that makes this program the other process.
 const ASKED: &str = "GUEST_TESTS_DESCRIPTORS";
 
-/// The policy that this process is to run, if it is the other process.
-pub(crate) fn asked() -> Option<CachePolicy> {
-    std::env::var(ASKED).ok()?.parse().ok()
+/// What this process is to run, if it is the other process.
+pub(crate) fn asked() -> Option<(Guest, CachePolicy)> {
+    let asked = std::env::var(ASKED).ok()?;
+    let (guest, policy) = asked.split_once('/')?;
+    Some((Guest::SERVED.into_iter().find(|known| known.to_string() == guest)?, policy.parse().ok()?))
 }
 
 /// Starts the other process.
-pub(crate) fn check(policy: CachePolicy) -> Result<()> {
-    let output = Command::new(std::env::current_exe()?).env(ASKED, policy.name()).output()?;
+pub(crate) fn check(guest: Guest, policy: CachePolicy) -> Result<()> {
+    let output = Command::new(std::env::current_exe()?).env(ASKED, format!("{guest}/{policy}")).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Ok(())
 }
 
 /// Is the other process.
-pub(crate) fn run(policy: CachePolicy) -> ExitCode {
-    match run_all(policy) {
+pub(crate) fn run(guest: Guest, policy: CachePolicy) -> ExitCode {
+    match run_all(guest, policy) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error:#}");
@@ -38,8 +40,8 @@ pub(crate) fn run(policy: CachePolicy) -> ExitCode {
 const OPEN_FOR_GOOD: [&str; 3] =
     ["write_then_read_back", "polling_a_file_finds_it_ready_at_once", "a_tree_of_sixty_levels"];
 
-fn run_all(policy: CachePolicy) -> Result<()> {
-    let scenario = Scenario::directfs(Guest::P1, policy);
+fn run_all(guest: Guest, policy: CachePolicy) -> Result<()> {
+    let scenario = Scenario::directfs(guest, policy);
     for behaviour in scenario.behaviours().filter(|behaviour| OPEN_FOR_GOOD.contains(&behaviour.name)) {
         scenario.check(behaviour)?;
     }

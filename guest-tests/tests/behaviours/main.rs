@@ -2,12 +2,15 @@
 //!
 //! | tests | what runs |
 //! |---|---|
-//! | `p1/<backend>/<policy>/<behaviour>` | synchronous host functions |
-//! | `p1-async/directfs/shared/<behaviour>` | asynchronous ones |
-//! | `p1/directfs-tiny/<policy>/<behaviour>` | one dentry and four descriptors of directories in the cache |
+//! | `<guest>/<backend>/<policy>/<behaviour>` | synchronous host functions |
+//! | `<guest>-async/directfs/shared/<behaviour>` | asynchronous ones |
+//! | `<guest>/directfs-tiny/<policy>/<behaviour>` | one dentry and four descriptors of directories in the cache |
 //! | `stock/<guest>/<behaviour>` | wasmtime's filesystem; those in the guest's list of differences must fail |
 //! | `committed/...` | a guest is what its sources built to, and lists the names that are run here |
-//! | `descriptors/<policy>` | all behaviours one after the other in a process of their own: no descriptor is left |
+//! | `descriptors/<guest>/<policy>` | all behaviours one after the other in a process of their own: no descriptor is left |
+//!
+//! The guests are `p1` (the module of preview 1), `p2-adapted` (the same behind wasmtime's adapter, with the same results
+//! but for what `adapter-differs.txt` says of the adapter), `p2` and `p3` (components of WASI 0.2 and 0.3).
 //!
 //! Behind each run the guest's directory must hold what the registry says, the cache must show what the backend holds,
 //! its invariants must hold, and nothing beside the directory may have changed.
@@ -28,8 +31,8 @@ use wasi_gofer::CachePolicy;
 use wasi_gofer_guest_tests as harness;
 
 fn main() -> ExitCode {
-    if let Some(policy) = descriptors::asked() {
-        return descriptors::run(policy);
+    if let Some((guest, policy)) = descriptors::asked() {
+        return descriptors::run(guest, policy);
     }
     let arguments = Arguments::from_args();
     let mut trials = committed();
@@ -45,8 +48,10 @@ fn main() -> ExitCode {
                 .map(|behaviour| trial(format!("{scenario}/{}", behaviour.name), move || scenario.check(behaviour))),
         );
     }
-    for policy in CachePolicy::ALL {
-        trials.push(trial(format!("descriptors/{policy}"), move || descriptors::check(policy)));
+    for guest in Guest::SERVED {
+        for policy in CachePolicy::ALL {
+            trials.push(trial(format!("descriptors/{guest}/{policy}"), move || descriptors::check(guest, policy)));
+        }
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -48,7 +48,7 @@ macro_rules! foreach_shared {
             a_read_only_descriptor_that_created_the_file_cannot_write
             a_write_only_descriptor_cannot_read
             flags_are_those_of_the_open
-            a_directory_opened_without_mutation_changes_nothing
+            names_change_through_a_directory_that_was_opened_for_reading
             a_descriptor_without_read_and_write_can_be_asked_about
             the_kind_is_that_of_the_object
             a_directory_cannot_be_read_or_written

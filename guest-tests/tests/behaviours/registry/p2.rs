@@ -6,7 +6,7 @@ register! {
     an_input_stream_reads_from_its_offset_to_the_end;
     an_input_stream_at_or_beyond_the_end_is_closed;
     a_read_that_does_not_block_gets_everything_in_the_end;
-    a_stream_read_of_no_bytes_takes_nothing;
+    a_stream_read_of_no_bytes_takes_nothing => Leaves::Paths(&["file"]);
     a_read_of_more_than_any_memory_gets_what_is_there;
     skip_passes_over_bytes;
     input_streams_do_not_interfere;
@@ -39,8 +39,8 @@ register! {
     a_listing_outlives_its_descriptor;
     a_listing_survives_the_rename_of_its_directory;
     listing_and_unlinking_leaves_nothing;
-    listing_while_adding_shows_the_old_names_once;
-    listing_while_others_go_shows_the_rest_once;
+    listing_while_adding_shows_the_old_names_once => Leaves::WhatTheListingDecides;
+    listing_while_others_go_shows_the_rest_once => Leaves::WhatTheListingDecides;
 
     times_out_of_range_are_no_trap;
 

@@ -48,8 +48,8 @@ register! {
     a_listing_outlives_its_descriptor;
     a_listing_survives_the_rename_of_its_directory;
     listing_and_unlinking_leaves_nothing;
-    listing_while_adding_shows_the_old_names_once;
-    listing_while_others_go_shows_the_rest_once;
+    listing_while_adding_shows_the_old_names_once => Leaves::WhatTheListingDecides;
+    listing_while_others_go_shows_the_rest_once => Leaves::WhatTheListingDecides;
 
     a_hundred_stats_at_once;
     of_many_exclusive_creations_one_wins;
@@ -60,7 +60,7 @@ register! {
     a_file_is_read_while_it_is_written;
     a_call_that_nobody_waits_for_harms_nothing;
 
-    times_before_1970_are_kept;
+    times_before_1970_are_kept => Leaves::Paths(&["file"]);
     times_before_1970_are_set_through_a_descriptor;
     times_out_of_range_are_no_trap;
     nanoseconds_of_a_second_and_more_are_no_trap;

@@ -11,8 +11,8 @@ register! {
     truncate_without_write_empties_no_file_of_a_read_only_mount => Leaves::Paths(&["second", "work"]);
     a_hard_link_out_of_a_read_only_mount_is_refused => Leaves::Paths(&["second", "work"]);
     a_rename_out_of_a_read_only_mount_is_refused => Leaves::Paths(&["second", "work"]);
-    a_rename_or_link_into_a_read_only_mount_is_refused => Leaves::Paths(&["second", "work"]);
-    a_rename_or_link_between_mounts_is_refused => Leaves::Paths(&["second", "work"]);
-    objects_of_two_mounts_are_never_the_same => Leaves::Paths(&["second", "work"]);
-    no_path_leads_from_one_mount_to_another => Leaves::Paths(&["second", "work"]);
+    a_rename_or_link_into_a_read_only_mount_is_refused => Leaves::Paths(&["second", "work", "work/file"]);
+    a_rename_or_link_between_mounts_is_refused => Leaves::Paths(&["second", "work", "work/file"]);
+    objects_of_two_mounts_are_never_the_same => Leaves::Paths(&["second", "second/file", "work", "work/file"]);
+    no_path_leads_from_one_mount_to_another => Leaves::Paths(&["second", "second/file", "work", "work/link"]);
 }

@@ -42,10 +42,10 @@ register! {
     a_symlink_is_opened_only_when_followed;
     open_creates_through_a_dangling_symlink;
     a_read_only_descriptor_cannot_write;
-    a_read_only_descriptor_that_created_the_file_cannot_write;
+    a_read_only_descriptor_that_created_the_file_cannot_write => Leaves::Paths(&["created", "new"]);
     a_write_only_descriptor_cannot_read;
-    flags_are_those_of_the_open;
-    a_directory_opened_without_mutation_changes_nothing;
+    flags_are_those_of_the_open => Leaves::Paths(&["directory", "file"]);
+    names_change_through_a_directory_that_was_opened_for_reading;
     a_descriptor_without_read_and_write_can_be_asked_about;
     the_kind_is_that_of_the_object;
     a_directory_cannot_be_read_or_written;
@@ -59,7 +59,7 @@ register! {
     mkdir_wants_a_parent;
     mkdir_takes_a_trailing_slash;
     rmdir_removes_an_empty_directory;
-    rmdir_takes_a_trailing_slash;
+    rmdir_takes_a_trailing_slash => Leaves::Paths(&[]);
     rmdir_refuses_a_directory_in_use;
     rmdir_refuses_what_is_no_directory;
     rmdir_refuses_dot_names;
@@ -82,7 +82,7 @@ register! {
     a_hard_link_to_a_directory_is_refused;
     a_hard_link_never_replaces;
     a_hard_link_to_a_symlink_links_the_symlink;
-    a_hard_link_follows_a_symlink_when_asked;
+    a_hard_link_follows_a_symlink_when_asked => Leaves::Paths(&["dangling", "file", "link", "second"]);
     a_symlink_holds_its_target;
     a_symlink_may_hold_any_text;
     readlink_wants_a_symlink;
@@ -94,7 +94,7 @@ register! {
     an_absolute_symlink_target_is_refused;
     a_symlink_cannot_lead_out;
     a_slash_after_a_symlink_that_leads_out_is_refused;
-    a_slash_after_a_symlink_means_its_directory;
+    a_slash_after_a_symlink_means_its_directory => Leaves::Paths(&["directory", "file", "to-directory", "to-file"]);
     unlink_removes_the_symlink_and_not_its_target;
 
     rename_moves_a_file;
@@ -122,7 +122,7 @@ register! {
     a_name_has_at_most_255_bytes;
     a_path_has_less_than_4096_bytes;
     a_slash_after_a_file_is_refused;
-    stat_of_a_file_with_a_slash_is_refused;
+    stat_of_a_file_with_a_slash_is_refused => Leaves::Paths(&["file"]);
     a_file_has_nothing_below_it;
     dots_and_double_slashes_do_not_count;
     names_may_hold_anything_but_slash_and_nul;
@@ -149,5 +149,5 @@ register! {
     times_set_after_a_write_stay;
     reading_and_renaming_leave_the_modification_time;
     changes_in_a_directory_move_its_modification_time;
-    changes_of_a_file_move_its_change_time;
+    changes_of_a_file_move_its_change_time => Leaves::Paths(&["file"]);
 }

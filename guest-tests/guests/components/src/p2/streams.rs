@@ -158,11 +158,11 @@ pub fn input_streams_do_not_interfere() {
 
 pub fn an_input_stream_sees_what_is_written_meanwhile() {
     let file = create("file");
-    ok(file.write(&[b'a'; 100_000], 0));
+    ok(file.write(&vec![b'a'; 100_000], 0));
     let stream = input(&file, 0);
     assert_eq!(done(stream.blocking_read(10)).len(), 10);
 
-    ok(file.write(&[b'b'; 50_000], 50_000));
+    ok(file.write(&vec![b'b'; 50_000], 50_000));
 
     // What was read ahead may be old, but not everything to 50,000 bytes beyond.
     let rest = drain(&stream, 4_096);
@@ -333,8 +333,8 @@ pub fn output_streams_do_not_interfere() {
     let (a, b) = (output(&file, 0), output(&file, 10_000));
 
     for n in 0..10 {
-        done(a.blocking_write_and_flush(&[b'a' + n; 1_000]));
-        done(b.blocking_write_and_flush(&[b'A' + n; 1_000]));
+        done(a.blocking_write_and_flush(&vec![b'a' + n; 1_000]));
+        done(b.blocking_write_and_flush(&vec![b'A' + n; 1_000]));
     }
 
     let expected: Vec<u8> = (b'a'..).take(10).chain((b'A'..).take(10)).flat_map(|byte| [byte; 1_000]).collect();
@@ -356,7 +356,7 @@ pub fn an_append_stream_follows_the_end() {
 }
 
 pub fn write_zeroes_writes_zeroes() {
-    make("file", [b'x'; 20_000]);
+    make("file", vec![b'x'; 20_000]);
     let file = open("file", NONE, WRITE);
     let stream = output(&file, 100);
 

@@ -94,7 +94,7 @@ pub fn a_zero_length_read_takes_nothing() {
 }
 
 pub fn a_stream_dropped_early_ends_well() {
-    make("file", [7; 100_000]);
+    make("file", vec![7; 100_000]);
     let file = open("file", NONE, READ);
 
     block_on(async {

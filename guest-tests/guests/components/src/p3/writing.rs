@@ -135,10 +135,10 @@ pub fn a_write_stream_without_anybody_at_its_end_writes() {
     block_on(async {
         let (mut writer, end) = writing(&file, 0);
         drop(end);
-        give(&mut writer, &[7; 50_000]).await;
+        give(&mut writer, &vec![7; 50_000]).await;
     });
 
-    assert_contents("file", [7; 50_000]);
+    assert_contents("file", vec![7; 50_000]);
 }
 
 pub fn a_write_stream_to_the_wrong_descriptor_fails() {
@@ -184,7 +184,7 @@ pub fn write_streams_do_not_interfere() {
     block_on(async {
         let ((mut a, end_a), (mut b, end_b)) = (writing(&file, 0), writing(&file, 10_000));
         for n in 0..10 {
-            both(give(&mut a, &[b'a' + n; 1_000]), give(&mut b, &[b'A' + n; 1_000])).await;
+            both(give(&mut a, &vec![b'a' + n; 1_000]), give(&mut b, &vec![b'A' + n; 1_000])).await;
         }
         drop((a, b));
         let (a, b) = both(end_a, end_b).await;

@@ -82,7 +82,7 @@ pub fn a_write_past_the_end_leaves_zeroes() {
 
 pub fn overwriting_the_middle_keeps_the_rest() {
     let file = create("file");
-    ok(file.write(&[b'-'; 10_000], 0));
+    ok(file.write(&vec![b'-'; 10_000], 0));
 
     for offset in [4090, 8190, 0, 9997] {
         ok(file.write(b"XYZ", offset));
@@ -125,7 +125,7 @@ pub fn set_size_shrinks_and_extends_with_zeroes() {
 
 pub fn bytes_cut_off_do_not_come_back() {
     let file = create("file");
-    ok(file.write(&[b'x'; 9_000], 0));
+    ok(file.write(&vec![b'x'; 9_000], 0));
 
     for size in [5_000, 4_097, 4_096, 100] {
         ok(file.set_size(size));
@@ -157,7 +157,7 @@ pub fn a_sparse_file_of_one_tebibyte() {
 
     assert_eq!(stat("file").size, TEBIBYTE + 3);
     assert_same(&ok(file.read(100, TEBIBYTE)), b"end");
-    assert_same(&ok(file.read(5_000, TEBIBYTE - 5_000)), &[0; 5_000]);
+    assert_same(&ok(file.read(5_000, TEBIBYTE - 5_000)), &vec![0; 5_000]);
     ok(file.set_size(10));
     assert_contents("file", [0; 10]);
 }
@@ -224,7 +224,7 @@ pub fn two_descriptors_see_each_others_writes() {
 
 pub fn sync_and_sync_data_are_accepted() {
     let file = create("file");
-    ok(file.write(&[7; 5_000], 0));
+    ok(file.write(&vec![7; 5_000], 0));
     mkdir("directory");
 
     ok(file.sync());
@@ -233,7 +233,7 @@ pub fn sync_and_sync_data_are_accepted() {
     ok(reader.sync());
     ok(reader.sync_data());
 
-    assert_contents("file", [7; 5_000]);
+    assert_contents("file", vec![7; 5_000]);
 }
 
 pub fn a_directory_can_be_synced() {
@@ -246,7 +246,7 @@ pub fn a_directory_can_be_synced() {
 
 pub fn every_advice_is_accepted() {
     let file = create("file");
-    ok(file.write(&[7; 5_000], 0));
+    ok(file.write(&vec![7; 5_000], 0));
     let all = [Advice::Normal, Advice::Sequential, Advice::Random, Advice::WillNeed, Advice::DontNeed, Advice::NoReuse];
 
     for advice in all {
@@ -255,7 +255,7 @@ pub fn every_advice_is_accepted() {
         ok(file.advise(1_000_000, 4_096, advice));
     }
 
-    assert_contents("file", [7; 5_000]);
+    assert_contents("file", vec![7; 5_000]);
 }
 
 pub fn advice_beyond_any_file_is_no_trap() {

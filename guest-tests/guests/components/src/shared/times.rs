@@ -126,7 +126,7 @@ pub fn writing_and_truncating_move_the_modification_time() {
 
 pub fn times_set_after_a_write_stay() {
     let file = create("file");
-    ok(file.write(&[1; 10_000], 0));
+    ok(file.write(&vec![1; 10_000], 0));
 
     ok(file.set_times(Time::At(LONG_AGO), Time::At(LONG_AGO)));
     ok(file.sync());
