@@ -109,14 +109,6 @@ impl Guest {
         }
     }
 
-    /// The list of behaviours that fail whoever serves the files.
-    fn always_differs(self) -> Option<&'static str> {
-        match self {
-            Guest::P2Adapted => Some("adapter-differs.txt"),
-            Guest::P1 | Guest::P2 | Guest::P3 => None,
-        }
-    }
-
     /// The list of behaviours that wasmtime's own filesystem does not have.
     fn stock_differs(self) -> &'static str {
         match self {
@@ -127,16 +119,8 @@ impl Guest {
         }
     }
 
-    /// Why a behaviour fails over our filesystem, if it does.
-    pub(crate) fn differs(self) -> Result<BTreeMap<String, String>> {
-        self.always_differs().map_or(Ok(BTreeMap::new()), harness::differences)
-    }
-
-    /// Why a behaviour fails under wasmtime's own, if it does.
     pub(crate) fn differs_under_stock(self) -> Result<BTreeMap<String, String>> {
-        let mut all = self.differs()?;
-        all.extend(harness::differences(self.stock_differs())?);
-        Ok(all)
+        harness::differences(self.stock_differs())
     }
 
     pub(crate) fn program(self) -> Result<Program> {
