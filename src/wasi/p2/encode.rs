@@ -4,7 +4,7 @@ use super::bindings::{
     Advice, DescriptorFlags, DescriptorStat, DescriptorType, MetadataHashValue, NewTimestamp, OpenFlags, PathFlags,
 };
 use crate::abi::{Errno, FileType, SetTime, Stat, Timespec};
-use crate::backend;
+use crate::backend::Advice as Hint;
 use crate::wasi::component::{self, OpenArgs, Outcome};
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 
@@ -65,14 +65,14 @@ pub(super) fn follow(flags: PathFlags) -> bool {
 }
 
 /// `advice`.
-pub(super) fn advice(advice: Advice) -> backend::Advice {
+pub(super) fn advice(advice: Advice) -> Hint {
     match advice {
-        Advice::Normal => backend::Advice::Normal,
-        Advice::Sequential => backend::Advice::Sequential,
-        Advice::Random => backend::Advice::Random,
-        Advice::WillNeed => backend::Advice::WillNeed,
-        Advice::DontNeed => backend::Advice::DontNeed,
-        Advice::NoReuse => backend::Advice::NoReuse,
+        Advice::Normal => Hint::Normal,
+        Advice::Sequential => Hint::Sequential,
+        Advice::Random => Hint::Random,
+        Advice::WillNeed => Hint::WillNeed,
+        Advice::DontNeed => Hint::DontNeed,
+        Advice::NoReuse => Hint::NoReuse,
     }
 }
 
