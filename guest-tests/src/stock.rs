@@ -35,13 +35,15 @@ pub fn run(root: &Path, module: &Module, invocation: &Invocation) -> Result<Outc
 /// A directory of the host, what the guest calls it, and whether the guest can change it.
 pub type Preopen<'a> = (&'a Path, &'a str, FsPerms);
 
-/// Runs a component with these preopens, linked as `wasmtime run` links one: with WASI 0.2 and 0.3.
+/// Runs a component with these preopens, linked as `wasmtime run` links one: with WASI 0.2 and 0.3, and with room for so
+/// many resources (`-S max-resources`).
 ///
 /// # Errors
 ///
 /// When the component cannot be linked or has no `wasi:cli/run`; whatever it does after that is an [`Outcome`].
 pub fn run_component(
     preopens: &[Preopen<'_>],
+    max_resources: Option<usize>,
     run: CliRun,
     component: &Component,
     invocation: &Invocation,
@@ -51,7 +53,11 @@ pub fn run_component(
     for (path, name, perms) in preopens {
         builder.preopened_dir(path, name, *perms)?;
     }
-    let mut store = Store::new(engine(), Host { wasi: builder.build(), table: ResourceTable::new() });
+    let mut table = ResourceTable::new();
+    if let Some(most) = max_resources {
+        table.set_max_capacity(most);
+    }
+    let mut store = Store::new(engine(), Host { wasi: builder.build(), table });
     let mut linker = wasmtime::component::Linker::new(engine());
     p2::add_to_linker_async(&mut linker)?;
     p3::add_to_linker(&mut linker)?;

@@ -27,7 +27,12 @@ pub(crate) enum Setting {
     Root,
     /// The preopens of `settings.rs`.
     Mounts,
+    /// As `Root`, and the guest may have [`FEW`] descriptors.
+    Few,
 }
+
+/// What `limits.rs` counts on.
+pub(crate) const FEW: usize = 64;
 
 macro_rules! p1 {
     ($($name:ident)*) => {
@@ -44,6 +49,11 @@ macro_rules! settings {
         &[$(Behaviour { name: stringify!($name), leaves: registry::settings::$name, setting: Setting::Mounts }),*]
     };
 }
+macro_rules! limits {
+    ($($name:ident)*) => {
+        &[$(Behaviour { name: stringify!($name), leaves: registry::limits::$name, setting: Setting::Few }),*]
+    };
+}
 macro_rules! p2 {
     ($($name:ident)*) => {
         &[$(Behaviour { name: stringify!($name), leaves: registry::p2::$name, setting: Setting::Root }),*]
@@ -58,6 +68,7 @@ macro_rules! p3 {
 const P1: &[Behaviour] = foreach_behaviour!(p1);
 const SHARED: &[Behaviour] = foreach_shared!(shared);
 const SETTINGS: &[Behaviour] = foreach_setting!(settings);
+const LIMITS: &[Behaviour] = foreach_limit!(limits);
 const P2: &[Behaviour] = foreach_p2!(p2);
 const P3: &[Behaviour] = foreach_p3!(p3);
 
@@ -137,8 +148,8 @@ impl Guest {
     pub(crate) fn behaviours(self) -> impl Iterator<Item = Behaviour> {
         let groups: &[&[Behaviour]] = match self {
             Guest::P1 | Guest::P2Adapted => &[P1],
-            Guest::P2 => &[SHARED, SETTINGS, P2],
-            Guest::P3 => &[SHARED, SETTINGS, P3],
+            Guest::P2 => &[SHARED, SETTINGS, LIMITS, P2],
+            Guest::P3 => &[SHARED, SETTINGS, LIMITS, P3],
         };
         groups.iter().copied().flatten().copied()
     }

@@ -57,7 +57,7 @@ impl Place {
     pub(crate) fn mounts(&self, setting: Setting) -> Vec<Mounted> {
         let mount = self.mount();
         match setting {
-            Setting::Root => vec![Mounted { host: mount, guest: "/", read_only: false }],
+            Setting::Root | Setting::Few => vec![Mounted { host: mount, guest: "/", read_only: false }],
             Setting::Mounts => vec![
                 Mounted { host: mount.join("work"), guest: "/work", read_only: false },
                 Mounted { host: mount.join("second"), guest: "/second", read_only: false },

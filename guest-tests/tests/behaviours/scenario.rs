@@ -1,6 +1,6 @@
 //! A way to run a behaviour, and what is checked behind it.
 
-use crate::guest::{Behaviour, Guest, Program, Setting};
+use crate::guest::{Behaviour, FEW, Guest, Program, Setting};
 use crate::harness::ours::{self, Linking};
 use crate::harness::{self, Invocation, Outcome, Tree};
 use crate::place::Place;
@@ -70,7 +70,7 @@ impl Scenario {
     /// What is run: settings of more mounts than one are directories of the host.
     pub(crate) fn behaviours(self) -> impl Iterator<Item = Behaviour> {
         let memory = self.backend == Backend::Memory;
-        self.guest.behaviours().filter(move |behaviour| !memory || behaviour.setting == Setting::Root)
+        self.guest.behaviours().filter(move |behaviour| !memory || behaviour.setting != Setting::Mounts)
     }
 
     fn mount(&self, setting: Setting, place: &Place, memory: &SharedBackend) -> Result<Gofer> {
@@ -105,10 +105,14 @@ impl Scenario {
 
     fn start(&self, gofer: &Gofer, behaviour: Behaviour) -> Result<Outcome> {
         let invocation = Invocation::of(self.guest.file()).arg(behaviour.name);
+        let files = match behaviour.setting {
+            Setting::Root | Setting::Mounts => gofer.ctx(),
+            Setting::Few => gofer.ctx().with_max_descriptors(FEW),
+        };
         match self.guest.program()? {
-            Program::Module(module) => ours::run(self.linking, gofer.ctx(), &module, &invocation),
+            Program::Module(module) => ours::run(self.linking, files, &module, &invocation),
             Program::Component(run, component) => {
-                ours::run_component(self.linking, gofer.ctx(), run, &component, &invocation)
+                ours::run_component(self.linking, files, run, &component, &invocation)
             }
         }
     }
@@ -150,7 +154,7 @@ impl Scenario {
         invariants(&gofer)?;
         drop(gofer);
         let kept = self.kept(&place, &memory)?;
-        if behaviour.setting == Setting::Root {
+        if behaviour.setting != Setting::Mounts {
             let shown = shown.expect(&kept).context("the cache shows something else than the backend holds");
             shown.with_context(|| outcome.to_string())?;
         }

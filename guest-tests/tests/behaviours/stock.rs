@@ -1,6 +1,6 @@
 //! Behaviours under wasmtime's own filesystem.
 
-use crate::guest::{Behaviour, Guest, Program, Setting};
+use crate::guest::{Behaviour, FEW, Guest, Program, Setting};
 use crate::harness::{Invocation, Outcome, Tree, stock};
 use crate::place::Place;
 use anyhow::{Result, ensure};
@@ -18,9 +18,12 @@ pub(crate) fn check(guest: Guest, behaviour: Behaviour) -> Result<()> {
     Ok(())
 }
 
+/// A behaviour of a guest.
+type Key = (Guest, &'static str);
+
 /// Runs a behaviour, once per process: how it ended, and what it left.
 pub(crate) fn run(guest: Guest, behaviour: Behaviour) -> Result<(Outcome, Tree)> {
-    static RUNS: OnceLock<Mutex<HashMap<(Guest, &'static str), (Outcome, Tree)>>> = OnceLock::new();
+    static RUNS: OnceLock<Mutex<HashMap<Key, (Outcome, Tree)>>> = OnceLock::new();
     let (runs, key) = (RUNS.get_or_init(Mutex::default), (guest, behaviour.name));
     if let Some(run) = runs.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
         return Ok(run.clone());
@@ -47,7 +50,8 @@ pub(crate) fn start(guest: Guest, setting: Setting, place: &Place, argument: &st
                     (mount.host.as_path(), mount.guest, perms)
                 })
                 .collect();
-            stock::run_component(&preopens, run, &component, &invocation)
+            let max_resources = (setting == Setting::Few).then_some(FEW);
+            stock::run_component(&preopens, max_resources, run, &component, &invocation)
         }
     }
 }

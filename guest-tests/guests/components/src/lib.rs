@@ -2,7 +2,7 @@
 //! 0.2, with feature `p3` that of WASI 0.3. Each is a component that exports `wasi:cli/run` of its version.
 //!
 //! `NAME` as the only argument runs one behaviour in the directory that is preopened as `/`, which must be empty and
-//! writable, but for those of `settings`. It exits with 0 if the filesystem behaves as the interface says and Linux
+//! writable, but for those of `settings` and `limits`. It exits with 0 if the filesystem behaves as the interface says and Linux
 //! does; else it says what went wrong and exits with 1. `list` prints the names of all behaviours.
 //!
 //! A behaviour is one function without arguments that arranges, acts and asserts. Those of `shared` are the same for
@@ -19,6 +19,7 @@ mod names;
 
 mod fs;
 mod kit;
+mod limits;
 mod settings;
 mod shared;
 
@@ -27,6 +28,7 @@ mod p2;
 #[cfg(feature = "p3")]
 mod p3;
 
+use limits::*;
 #[cfg(feature = "p2")]
 use p2::behaviours::*;
 #[cfg(feature = "p3")]
@@ -44,6 +46,7 @@ macro_rules! table {
 const BEHAVIOURS: &[&[(&str, fn())]] = &[
     foreach_shared!(table),
     foreach_setting!(table),
+    foreach_limit!(table),
     #[cfg(feature = "p2")]
     foreach_p2!(table),
     #[cfg(feature = "p3")]

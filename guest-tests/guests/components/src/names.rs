@@ -177,6 +177,18 @@ macro_rules! foreach_setting {
     };
 }
 
+/// Calls `$callback!` with the names of both versions, with few descriptors.
+#[allow(unused_macros, reason = "each component has the macro of the other version as well")]
+macro_rules! foreach_limit {
+    ($callback:ident) => {
+        $callback! {
+            files_without_end_are_refused_and_closing_makes_room
+            a_file_that_finds_no_room_is_not_created
+            directories_without_end_are_refused_and_closing_makes_room
+        }
+    };
+}
+
 /// Calls `$callback!` with the names of WASI 0.2.
 #[allow(unused_macros, reason = "each component has the macro of the other version as well")]
 macro_rules! foreach_p2 {

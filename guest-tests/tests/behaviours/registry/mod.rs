@@ -21,6 +21,7 @@ macro_rules! register {
     (@ $leaves:expr) => { $leaves };
 }
 
+pub(crate) mod limits;
 pub(crate) mod p1;
 pub(crate) mod p2;
 pub(crate) mod p3;
