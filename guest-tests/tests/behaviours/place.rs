@@ -3,7 +3,11 @@
 use crate::guest::Setting;
 use crate::harness::Tree;
 use anyhow::{Context, Result};
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -37,12 +41,9 @@ impl Place {
         let mut read_only = None;
         if setting == Setting::Mounts {
             let path = mount.join(READ_ONLY);
-            for directory in [mount.join("work"), mount.join("second"), path.clone(), path.join("directory")] {
-                fs::create_dir(directory)?;
-            }
-            fs::write(path.join("file"), "contents")?;
-            fs::write(path.join("directory/inner"), "contents")?;
-            std::os::unix::fs::symlink("file", path.join("link"))?;
+            fs::create_dir(mount.join("work"))?;
+            fs::create_dir(mount.join("second"))?;
+            plant(&path)?;
             read_only = Some(Tree::of_host(&path)?);
         }
         let before = Tree::of_host(scratch.path())?;
@@ -82,4 +83,20 @@ impl Place {
         }
         Ok(())
     }
+}
+
+/// What `settings.rs` finds in its read-only mount.
+fn plant(path: &Path) -> Result<()> {
+    for directory in [path.to_owned(), path.join("directory"), path.join("odd")] {
+        fs::create_dir(directory)?;
+    }
+    fs::write(path.join("file"), "contents")?;
+    fs::write(path.join("directory/inner"), "contents")?;
+    symlink("file", path.join("link"))?;
+    symlink("/etc/passwd", path.join("absolute"))?;
+    fs::write(path.join("odd/plain"), "")?;
+    fs::write(path.join("odd").join(OsStr::from_bytes(b"\xff")), "")?;
+    // The name outlives the socket.
+    drop(UnixListener::bind(path.join("odd/socket"))?);
+    Ok(())
 }

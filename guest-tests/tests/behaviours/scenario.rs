@@ -150,13 +150,17 @@ impl Scenario {
         let outcome = self.start(&gofer, behaviour)?;
 
         invariants(&gofer)?;
-        let shown = Tree::of_guest(&gofer.ctx())?;
+        // Of several mounts there is no one tree; and the read-only one has a name that no guest can say.
+        let shown = match behaviour.setting {
+            Setting::Root | Setting::Few => Some(Tree::of_guest(&gofer.ctx())?),
+            Setting::Mounts => None,
+        };
         invariants(&gofer)?;
         drop(gofer);
         let kept = self.kept(&place, &memory)?;
-        if behaviour.setting != Setting::Mounts {
-            let shown = shown.expect(&kept).context("the cache shows something else than the backend holds");
-            shown.with_context(|| outcome.to_string())?;
+        if let Some(shown) = shown {
+            let same = shown.expect(&kept).context("the cache shows something else than the backend holds");
+            same.with_context(|| outcome.to_string())?;
         }
         place.check_outside()?;
         Ok((outcome, kept))

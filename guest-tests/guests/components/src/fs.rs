@@ -48,6 +48,7 @@ pub enum Kind {
     Directory,
     File,
     Symlink,
+    Socket,
     Else,
 }
 
@@ -57,6 +58,7 @@ impl From<DescriptorType> for Kind {
             DescriptorType::Directory => Kind::Directory,
             DescriptorType::RegularFile => Kind::File,
             DescriptorType::SymbolicLink => Kind::Symlink,
+            DescriptorType::Socket => Kind::Socket,
             _ => Kind::Else,
         }
     }

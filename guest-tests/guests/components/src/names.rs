@@ -173,6 +173,9 @@ macro_rules! foreach_setting {
             a_rename_or_link_between_mounts_is_refused
             objects_of_two_mounts_are_never_the_same
             no_path_leads_from_one_mount_to_another
+            an_absolute_link_of_the_host_is_not_told_and_leads_nowhere
+            a_name_that_is_no_utf8_is_left_out_of_a_listing
+            a_socket_of_the_host_is_a_socket
         }
     };
 }

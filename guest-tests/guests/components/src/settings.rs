@@ -1,6 +1,6 @@
 //! Behaviours with more than one preopen. Their setting is `/work` and `/second`, both empty and writable, and
-//! `/readonly`, a mount that takes no change, with `file`, `directory/inner` (`contents` in both) and the link
-//! `link -> file`.
+//! `/readonly`, a mount that takes no change, with `file`, `directory/inner` (`contents` in both), the links `link -> file`
+//! and `absolute -> /etc/passwd`, and `odd` with `plain`, a socket `socket` and a name that is no UTF-8.
 
 use crate::kit::*;
 
@@ -20,7 +20,7 @@ fn put(directory: &Descriptor, path: &str) {
 #[track_caller]
 fn assert_untouched() {
     let readonly = readonly();
-    assert_eq!(names_of(ok(readonly.entries())), set(["directory", "file", "link"]));
+    assert_eq!(names_of(ok(readonly.entries())), set(["absolute", "directory", "file", "link", "odd"]));
     for path in ["file", "directory/inner"] {
         assert_same(&read_all(&ok(readonly.open_at(FOLLOW, path, NONE, READ))), b"contents");
         assert_eq!(ok(readonly.stat_at(FOLLOW, path)).links, 1);
@@ -149,4 +149,25 @@ pub fn no_path_leads_from_one_mount_to_another() {
 
     refused(work.open_at(FOLLOW, "../second/file", NONE, READ), &[Code::NotPermitted]);
     refused(work.open_at(FOLLOW, "link", NONE, READ), &[Code::NotPermitted]);
+}
+
+/// The guest cannot make such a link; the host can.
+pub fn an_absolute_link_of_the_host_is_not_told_and_leads_nowhere() {
+    let readonly = readonly();
+
+    refused(readonly.readlink_at("absolute"), &[Code::NotPermitted]);
+    refused(readonly.stat_at(FOLLOW, "absolute"), &[Code::NotPermitted]);
+    refused(readonly.open_at(FOLLOW, "absolute", NONE, READ), &[Code::NotPermitted]);
+
+    assert_eq!(ok(readonly.stat_at(NOFOLLOW, "absolute")).kind, Kind::Symlink);
+}
+
+pub fn a_name_that_is_no_utf8_is_left_out_of_a_listing() {
+    let odd = ok(readonly().open_at(FOLLOW, "odd", DIRECTORY, READ));
+
+    assert_eq!(names_of(ok(odd.entries())), set(["plain", "socket"]));
+}
+
+pub fn a_socket_of_the_host_is_a_socket() {
+    assert_eq!(ok(readonly().stat_at(NOFOLLOW, "odd/socket")).kind, Kind::Socket);
 }

@@ -15,4 +15,7 @@ register! {
     a_rename_or_link_between_mounts_is_refused => Leaves::Paths(&["second", "work", "work/file"]);
     objects_of_two_mounts_are_never_the_same => Leaves::Paths(&["second", "second/file", "work", "work/file"]);
     no_path_leads_from_one_mount_to_another => Leaves::Paths(&["second", "second/file", "work", "work/link"]);
+    an_absolute_link_of_the_host_is_not_told_and_leads_nowhere => Leaves::Paths(&["second", "work"]);
+    a_name_that_is_no_utf8_is_left_out_of_a_listing => Leaves::Paths(&["second", "work"]);
+    a_socket_of_the_host_is_a_socket => Leaves::Paths(&["second", "work"]);
 }
