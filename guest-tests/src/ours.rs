@@ -6,7 +6,7 @@ use crate::invocation::{Invocation, Outcome};
 use crate::process::block_on;
 use anyhow::{Result, bail};
 use wasi_gofer::component::{GoferComponentCtx, GoferCtxView, GoferView};
-use wasi_gofer::{GoferCtx, p1, p2};
+use wasi_gofer::{GoferCtx, p1, p2, p3};
 use wasmtime::component::{Component, ResourceTable};
 use wasmtime::{Linker, Module, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -74,7 +74,13 @@ pub fn run_component(
             p2::add_all_to_linker_async(&mut linker)?;
             block_on(component::run_async(&mut store, &linker, run, component))?
         }
-        (CliRun::P3, _) => bail!("WASI 0.3 is not served"),
+        (CliRun::P3, Linking::Sync) => bail!("WASI 0.3 has no synchronous linker"),
+        (CliRun::P3, Linking::Async) => {
+            // What its standard library asks for is of WASI 0.2.
+            p2::add_all_to_linker_async(&mut linker)?;
+            p3::add_all_to_linker(&mut linker)?;
+            block_on(component::run_async(&mut store, &linker, run, component))?
+        }
     };
     drop(store);
     Ok(printed.outcome(result))

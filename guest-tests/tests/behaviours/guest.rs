@@ -1,5 +1,6 @@
 //! The guests, and what is known of each.
 
+use crate::harness::ours::Linking;
 use crate::harness::{self, CliRun};
 use crate::registry::{self, Leaves};
 use anyhow::Result;
@@ -105,11 +106,17 @@ impl fmt::Display for Guest {
 impl Guest {
     pub(crate) const ALL: [Guest; 4] = [Guest::P1, Guest::P2Adapted, Guest::P2, Guest::P3];
 
-    /// Those whose interface is served by our filesystem.
-    pub(crate) const SERVED: [Guest; 3] = [Guest::P1, Guest::P2Adapted, Guest::P2];
-
     /// Those whose file is in the repository.
     pub(crate) const COMMITTED: [Guest; 3] = [Guest::P1, Guest::P2, Guest::P3];
+
+    /// How it is linked where nothing else is said.
+    pub(crate) fn linking(self) -> Linking {
+        match self {
+            Guest::P1 | Guest::P2Adapted | Guest::P2 => Linking::Sync,
+            // There is no other.
+            Guest::P3 => Linking::Async,
+        }
+    }
 
     /// The committed file.
     pub(crate) fn file(self) -> &'static str {

@@ -30,10 +30,7 @@ pub(crate) struct Scenario {
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let linking = match self.linking {
-            Linking::Sync => "",
-            Linking::Async => "-async",
-        };
+        let linking = if self.linking == self.guest.linking() { "" } else { "-async" };
         let backend = match self.backend {
             Backend::Directfs => "directfs",
             Backend::Memory => "memory",
@@ -45,7 +42,7 @@ impl fmt::Display for Scenario {
 impl Scenario {
     pub(crate) fn all() -> Vec<Scenario> {
         let mut all = Vec::new();
-        for guest in Guest::SERVED {
+        for guest in Guest::ALL {
             for backend in [Backend::Directfs, Backend::Memory] {
                 for policy in CachePolicy::ALL {
                     all.push(Scenario { backend, ..Scenario::directfs(guest, policy) });
@@ -53,18 +50,20 @@ impl Scenario {
             }
         }
         // The adapter is linked as the others are.
-        for guest in Guest::SERVED.into_iter().filter(|guest| *guest != Guest::P2Adapted) {
+        for guest in [Guest::P1, Guest::P2, Guest::P3] {
             let directfs = Scenario::directfs(guest, CachePolicy::Shared);
-            all.push(Scenario { linking: Linking::Async, ..directfs });
+            if guest.linking() == Linking::Sync {
+                all.push(Scenario { linking: Linking::Async, ..directfs });
+            }
             all.push(Scenario { tiny: true, ..directfs });
             all.push(Scenario { tiny: true, ..Scenario::directfs(guest, CachePolicy::Exclusive) });
         }
         all
     }
 
-    /// Synchronous host functions over a directory of the host.
+    /// A directory of the host, and the host functions that the guest is linked with where nothing else is said.
     pub(crate) fn directfs(guest: Guest, policy: CachePolicy) -> Scenario {
-        Scenario { guest, linking: Linking::Sync, backend: Backend::Directfs, policy, tiny: false }
+        Scenario { guest, linking: guest.linking(), backend: Backend::Directfs, policy, tiny: false }
     }
 
     /// What is run: settings of more mounts than one are directories of the host.
