@@ -5,7 +5,7 @@ use crate::engine::engine;
 use crate::invocation::{Invocation, Outcome};
 use crate::process::block_on;
 use anyhow::{Result, bail};
-use wasi_gofer::component::{GoferComponentCtx, GoferCtxView, GoferView};
+use wasi_gofer::component::{Blocking, GoferComponentCtx, GoferCtxView, GoferView};
 use wasi_gofer::{GoferCtx, p1, p2, p3};
 use wasmtime::component::{Component, ResourceTable};
 use wasmtime::{Linker, Module, Store};
@@ -18,6 +18,8 @@ pub enum Linking {
     Sync,
     /// `add_to_linker_async`.
     Async,
+    /// The same, and calls that would have to wait are handed over to workers. For components alone.
+    HandOver,
 }
 
 /// Runs a core module whose files are `files`. When this returns the guest's descriptors are closed.
@@ -44,6 +46,7 @@ pub fn run(linking: Linking, files: GoferCtx, module: &Module, invocation: &Invo
                 anyhow::Ok(start.call_async(&mut store, ()).await)
             })?
         }
+        Linking::HandOver => bail!("preview 1 hands nothing over"),
     };
     drop(store);
     Ok(printed.outcome(result))
@@ -62,7 +65,12 @@ pub fn run_component(
     invocation: &Invocation,
 ) -> Result<Outcome> {
     let (mut builder, printed) = invocation.context();
-    let host = Host { wasi: builder.build(), files: GoferComponentCtx::new(files), table: ResourceTable::new() };
+    let blocking = match linking {
+        Linking::Sync | Linking::Async => Blocking::Inline,
+        Linking::HandOver => Blocking::HandOver,
+    };
+    let files = GoferComponentCtx::new(files).with_blocking(blocking);
+    let host = Host { wasi: builder.build(), files, table: ResourceTable::new() };
     let mut store = Store::new(engine(), host);
     let mut linker = wasmtime::component::Linker::new(engine());
     let result = match (run, linking) {
@@ -70,12 +78,12 @@ pub fn run_component(
             p2::add_all_to_linker_sync(&mut linker)?;
             component::run_sync(&mut store, &linker, component)?
         }
-        (CliRun::P2, Linking::Async) => {
+        (CliRun::P2, Linking::Async | Linking::HandOver) => {
             p2::add_all_to_linker_async(&mut linker)?;
             block_on(component::run_async(&mut store, &linker, run, component))?
         }
         (CliRun::P3, Linking::Sync) => bail!("WASI 0.3 has no synchronous linker"),
-        (CliRun::P3, Linking::Async) => {
+        (CliRun::P3, Linking::Async | Linking::HandOver) => {
             // What its standard library asks for is of WASI 0.2.
             p2::add_all_to_linker_async(&mut linker)?;
             p3::add_all_to_linker(&mut linker)?;

@@ -5,6 +5,8 @@
 //! | `<guest>/<backend>/<policy>/<behaviour>` | synchronous host functions; asynchronous ones for `p3` |
 //! | `<guest>-async/directfs/shared/<behaviour>` | asynchronous ones |
 //! | `<guest>/directfs-tiny/<policy>/<behaviour>` | one dentry and four descriptors of directories in the cache |
+//! | `<guest>-handover/waiting/<policy>/<behaviour>` | calls on a backend that always has to wait, on workers |
+//! | `<guest>/short/<policy>/<behaviour>` | a backend that moves a part of what it is asked for |
 //! | `stock/<guest>/<behaviour>` | wasmtime's filesystem; those in the guest's list of differences must fail |
 //! | `committed/...` | a guest is what its sources built to, and lists the names that are run here |
 //! | `descriptors/<guest>/<policy>` | all behaviours one after the other in a process of their own: no descriptor is left |

@@ -9,13 +9,21 @@ use crate::stock;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use std::fmt;
 use std::path::Path;
+use wasi_gofer::backend::faulty::Faulty;
 use wasi_gofer::{CachePolicy, FsOptions, Gofer, MemoryFs, MountOptions, SharedBackend};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Backend {
     Directfs,
     Memory,
+    /// That in memory, which answers no call that may not wait.
+    Waiting,
+    /// That in memory, of which one transfer moves [`SHORT`] bytes at most.
+    Short,
 }
+
+/// Divides nothing that guests use.
+const SHORT: usize = 777;
 
 /// A guest, how it is linked, a backend and a policy.
 #[derive(Clone, Copy, Debug)]
@@ -30,10 +38,17 @@ pub(crate) struct Scenario {
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let linking = if self.linking == self.guest.linking() { "" } else { "-async" };
+        let linking = match self.linking {
+            linking if linking == self.guest.linking() => "",
+            Linking::Sync => "-sync",
+            Linking::Async => "-async",
+            Linking::HandOver => "-handover",
+        };
         let backend = match self.backend {
             Backend::Directfs => "directfs",
             Backend::Memory => "memory",
+            Backend::Waiting => "waiting",
+            Backend::Short => "short",
         };
         write!(f, "{}{linking}/{backend}{}/{}", self.guest, if self.tiny { "-tiny" } else { "" }, self.policy)
     }
@@ -58,6 +73,13 @@ impl Scenario {
             all.push(Scenario { tiny: true, ..directfs });
             all.push(Scenario { tiny: true, ..Scenario::directfs(guest, CachePolicy::Exclusive) });
         }
+        for guest in [Guest::P2, Guest::P3] {
+            for policy in [CachePolicy::Exclusive, CachePolicy::Shared] {
+                let directfs = Scenario::directfs(guest, policy);
+                all.push(Scenario { linking: Linking::HandOver, backend: Backend::Waiting, ..directfs });
+                all.push(Scenario { backend: Backend::Short, ..directfs });
+            }
+        }
         all
     }
 
@@ -66,10 +88,27 @@ impl Scenario {
         Scenario { guest, linking: guest.linking(), backend: Backend::Directfs, policy, tiny: false }
     }
 
-    /// What is run: settings of more mounts than one are directories of the host.
+    /// What is run: settings of more mounts than one are directories of the host, and where calls of WASI 0.3 are handed
+    /// over each takes the place of a descriptor, of which `limits.rs` leaves none.
     pub(crate) fn behaviours(self) -> impl Iterator<Item = Behaviour> {
-        let memory = self.backend == Backend::Memory;
-        self.guest.behaviours().filter(move |behaviour| !memory || behaviour.setting != Setting::Mounts)
+        let (host, takes_places) =
+            (self.backend == Backend::Directfs, self.guest == Guest::P3 && self.linking == Linking::HandOver);
+        self.guest.behaviours().filter(move |behaviour| match behaviour.setting {
+            Setting::Root => true,
+            Setting::Mounts => host,
+            Setting::Few => !takes_places,
+        })
+    }
+
+    /// The storage of those that are no directory of the host.
+    fn memory(&self) -> SharedBackend {
+        let faulty = Faulty::new(MemoryFs::new());
+        match self.backend {
+            Backend::Directfs | Backend::Memory => return SharedBackend::new(MemoryFs::new()),
+            Backend::Waiting => faulty.plan().set_would_wait(true),
+            Backend::Short => faulty.plan().set_short_transfers(Some(SHORT)),
+        }
+        SharedBackend::new(faulty)
     }
 
     fn mount(&self, setting: Setting, place: &Place, memory: &SharedBackend) -> Result<Gofer> {
@@ -83,7 +122,9 @@ impl Scenario {
             let options = MountOptions { fs: fs.clone(), read_only: mount.read_only };
             match self.backend {
                 Backend::Directfs => builder.dir(mount.host, mount.guest, options),
-                Backend::Memory => builder.mount(mount.guest, memory.clone(), options),
+                Backend::Memory | Backend::Waiting | Backend::Short => {
+                    builder.mount(mount.guest, memory.clone(), options)
+                }
             };
         }
         Ok(builder.build()?)
@@ -93,7 +134,7 @@ impl Scenario {
     fn kept(&self, place: &Place, memory: &SharedBackend) -> Result<Tree> {
         match self.backend {
             Backend::Directfs => place.left(),
-            Backend::Memory => {
+            Backend::Memory | Backend::Waiting | Backend::Short => {
                 let fs = FsOptions::with_policy(CachePolicy::None);
                 let mut builder = Gofer::builder();
                 builder.mount("/", memory.clone(), MountOptions { fs, ..MountOptions::default() });
@@ -143,7 +184,7 @@ impl Scenario {
     /// what the backend holds, and nothing else was touched.
     fn run(&self, behaviour: Behaviour) -> Result<(Outcome, Tree)> {
         let place = Place::new(behaviour.setting)?;
-        let memory = SharedBackend::new(MemoryFs::new());
+        let memory = self.memory();
         let gofer = self.mount(behaviour.setting, &place, &memory)?;
 
         let outcome = self.start(&gofer, behaviour)?;
@@ -155,6 +196,11 @@ impl Scenario {
             Setting::Mounts => None,
         };
         invariants(&gofer)?;
+        if self.linking == Linking::HandOver {
+            // Files are closed on workers, which may not have come to it.
+            let report = gofer.shutdown(None);
+            ensure!(report.failures.is_empty(), "{report:?}");
+        }
         drop(gofer);
         let kept = self.kept(&place, &memory)?;
         if let Some(shown) = shown {
@@ -172,7 +218,9 @@ impl Scenario {
                 let left = match self.backend {
                     Backend::Directfs => kept.expect(&expected),
                     // It knows no umask.
-                    Backend::Memory => kept.clone().without_modes().expect(&expected.without_modes()),
+                    Backend::Memory | Backend::Waiting | Backend::Short => {
+                        kept.clone().without_modes().expect(&expected.without_modes())
+                    }
                 };
                 left.context("it leaves something else than under wasmtime's filesystem")
             }
@@ -182,7 +230,7 @@ impl Scenario {
                 ensure!(left == expected, "it leaves {left:?}, expected {expected:?}");
                 Ok(())
             }
-            Leaves::WhatTheListingDecides => Ok(()),
+            Leaves::WhatTheOrderDecides => Ok(()),
         }
     }
 }
@@ -190,7 +238,7 @@ impl Scenario {
 fn same(one: &(Outcome, Tree), other: &(Outcome, Tree), behaviour: Behaviour) -> Result<()> {
     ensure!(one.0 == other.0, "{}\nbut {}", one.0, other.0);
     match behaviour.leaves {
-        Leaves::WhatTheListingDecides => Ok(()),
+        Leaves::WhatTheOrderDecides => Ok(()),
         Leaves::AsStock | Leaves::Paths(_) => one.1.expect(&other.1),
     }
 }

@@ -8,8 +8,8 @@ pub(crate) enum Leaves {
     AsStock,
     /// These paths, where wasmtime's filesystem is known to behave differently.
     Paths(&'static [&'static str]),
-    /// What the order of the backend's directory lists decides.
-    WhatTheListingDecides,
+    /// What the order of the backend's directory lists decides, or that in which calls that run at once come to it.
+    WhatTheOrderDecides,
 }
 
 macro_rules! register {

@@ -172,8 +172,8 @@ register! {
     an_old_cookie_goes_on_where_it_stood;
     rewinding_sees_new_and_removed_names;
     listing_and_unlinking_leaves_nothing => Leaves::Paths(&[]);
-    listing_while_adding_shows_the_old_names_once => Leaves::WhatTheListingDecides;
-    listing_while_others_go_shows_the_rest_once => Leaves::WhatTheListingDecides;
+    listing_while_adding_shows_the_old_names_once => Leaves::WhatTheOrderDecides;
+    listing_while_others_go_shows_the_rest_once => Leaves::WhatTheOrderDecides;
     two_descriptors_list_independently;
     a_listing_survives_the_rename_of_its_directory;
 

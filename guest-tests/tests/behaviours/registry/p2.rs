@@ -39,8 +39,8 @@ register! {
     a_listing_outlives_its_descriptor;
     a_listing_survives_the_rename_of_its_directory;
     listing_and_unlinking_leaves_nothing;
-    listing_while_adding_shows_the_old_names_once => Leaves::WhatTheListingDecides;
-    listing_while_others_go_shows_the_rest_once => Leaves::WhatTheListingDecides;
+    listing_while_adding_shows_the_old_names_once => Leaves::WhatTheOrderDecides;
+    listing_while_others_go_shows_the_rest_once => Leaves::WhatTheOrderDecides;
 
     times_out_of_range_are_no_trap;
 

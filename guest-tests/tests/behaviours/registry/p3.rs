@@ -35,7 +35,7 @@ register! {
     a_write_stream_outlives_its_descriptor;
     a_write_stream_goes_on_after_unlink_and_rename;
     a_write_stream_keeps_its_place_when_the_file_is_cut;
-    a_cancelled_write_writes_what_it_says;
+    a_cancelled_write_writes_what_it_says => Leaves::WhatTheOrderDecides;
     a_file_is_written_from_the_stream_of_another;
     a_file_is_appended_to_from_its_own_stream;
     a_thousand_write_streams_come_and_go;
@@ -48,15 +48,15 @@ register! {
     a_listing_outlives_its_descriptor;
     a_listing_survives_the_rename_of_its_directory;
     listing_and_unlinking_leaves_nothing;
-    listing_while_adding_shows_the_old_names_once => Leaves::WhatTheListingDecides;
-    listing_while_others_go_shows_the_rest_once => Leaves::WhatTheListingDecides;
+    listing_while_adding_shows_the_old_names_once => Leaves::WhatTheOrderDecides;
+    listing_while_others_go_shows_the_rest_once => Leaves::WhatTheOrderDecides;
 
     a_hundred_stats_at_once;
     of_many_exclusive_creations_one_wins;
     of_many_unlinks_one_wins;
     many_names_are_made_at_once;
     streams_write_to_one_file_at_once;
-    streams_append_to_one_file_at_once;
+    streams_append_to_one_file_at_once => Leaves::WhatTheOrderDecides;
     a_file_is_read_while_it_is_written;
     a_call_that_nobody_waits_for_harms_nothing;
 
