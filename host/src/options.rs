@@ -191,10 +191,10 @@ pub(crate) fn check_component(options: &CommonOptions) -> Result<()> {
         ("unknown-exports-allow", wasm.unknown_exports_allow),
         ("unknown-imports-default", wasm.unknown_imports_default),
     ];
-    for (name, _) in switches.iter().filter(|(_, value)| *value == Some(true)) {
-        bail!("`-W {name}=y` is refused: it is for core modules, and this is a component");
+    match switches.iter().find(|(_, value)| *value == Some(true)) {
+        Some((name, _)) => bail!("`-W {name}=y` is refused: it is for core modules, and this is a component"),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Whether WASI is there for the guest (`-S cli`, or its old name).
