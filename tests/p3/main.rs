@@ -4,4 +4,6 @@
 //! as the canonical ABI flattens them. One file per subject; `attacks` has those that are known by a number.
 
 mod kit;
+mod listing;
 mod reading;
+mod writing;
