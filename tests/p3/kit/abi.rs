@@ -48,6 +48,8 @@ pub(crate) mod flags {
     pub(crate) const READ: u32 = 1;
     pub(crate) const WRITE: u32 = 1 << 1;
     pub(crate) const FILE_INTEGRITY_SYNC: u32 = 1 << 2;
+    pub(crate) const DATA_INTEGRITY_SYNC: u32 = 1 << 3;
+    pub(crate) const REQUESTED_WRITE_SYNC: u32 = 1 << 4;
     pub(crate) const MUTATE_DIRECTORY: u32 = 1 << 5;
 }
 

@@ -55,13 +55,13 @@ pub(crate) use args;
 
 pub(crate) type Result<T, E = Code> = std::result::Result<T, E>;
 
-pub(super) const RETURNED: u32 = 0x100;
+const RETURNED: u32 = 0x100;
 const PATH: u32 = 0x1000;
 const OTHER_PATH: u32 = 0x8000;
 
 /// A guest. Its methods are the host functions; one that traps where an answer is expected fails the test.
 pub(crate) struct Guest {
-    pub(super) store: Store<Host>,
+    pub(crate) store: Store<Host>,
     instance: Instance,
     runtime: Runtime,
     /// Its first preopen.
@@ -151,7 +151,7 @@ impl Guest {
         }
     }
 
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.expect("reset", &[]);
     }
 

@@ -10,4 +10,4 @@ mod streams;
 pub(crate) use abi::{Code, NewTime};
 pub(crate) use guest::{Guest, Word, args};
 pub(crate) use scene::{Scene, at_root, mount, options};
-pub(crate) use streams::{End, Moved};
+pub(crate) use streams::{BUFFER, End, Moved};

@@ -1,7 +1,7 @@
 //! The streams of a guest.
 
 use super::abi::{Code, u32_at};
-use super::guest::{Guest, RETURNED, Result, args};
+use super::guest::{Guest, Result, args};
 
 /// How a read or write of a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,12 +53,6 @@ impl Guest {
         self.expect("join", args![waitable, 0u32]);
         self.expect("set-drop", args![set]);
         u32_at(&event, 4)
-    }
-
-    /// Whether a waitable has an event by now, which stays.
-    #[track_caller]
-    pub(crate) fn settled(&mut self, code: u32, waitable: u32) -> Moved {
-        moved(if code == BLOCKED { self.wait_for(waitable) } else { code })
     }
 
     // ---- bytes out of a file
@@ -266,11 +260,5 @@ impl Guest {
         let mut names: Vec<_> = self.list(descriptor, 100)?.into_iter().map(|(_, name)| name).collect();
         names.sort();
         Ok(names)
-    }
-
-    /// The bytes of the event that a call of an asynchronous function answered.
-    #[track_caller]
-    pub(crate) fn answered(&mut self, len: u32) -> Vec<u8> {
-        self.get(RETURNED, len)
     }
 }
