@@ -5,8 +5,8 @@
 //! cache cannot answer goes to a backend.
 //!
 //! ```text
-//!    guest (core module)
-//!       | wasi_snapshot_preview1
+//!    guest (core module, or component)
+//!       | wasi_snapshot_preview1, wasi:filesystem@0.2
 //!    +--v--------------------------------------------------------------+
 //!    | wasi      front ends: decode, call, encode                       |
 //!    +--v--------------------------------------------------------------+
@@ -29,8 +29,8 @@
 //!
 //! # Embedding
 //!
-//! Build a [`Gofer`] once per process and give each guest a context of it; the module `p1` shows the lines that an
-//! embedder of wasmtime changes. A mount in [`CachePolicy::Exclusive`] keeps what guests write for a while: end with
+//! Build a [`Gofer`] once per process and give each guest a context of it; the modules `p1` and `p2` show the lines that
+//! an embedder of wasmtime changes. A mount in [`CachePolicy::Exclusive`] keeps what guests write for a while: end with
 //! [`Gofer::shutdown`], which brings it out and names the files where that failed.
 
 #![deny(missing_docs)]

@@ -1,4 +1,5 @@
-//! Every p1 file operation: ours in each policy, wasmtime-wasi as `wasmtime run` sets it up, and the bare system calls.
+//! Every p1 file operation: ours in each policy, wasmtime-wasi as `wasmtime run` sets it up, and the bare system calls;
+//! and those of WASI 0.2 that matter most, with functions that do nothing in place of the system calls.
 //!
 //! ```text
 //! cargo bench --bench vs_wasmtime -- [--quick] [--filter SUBSTR] [--subject SUBSTR] [--rounds N] [--json PATH] [--dir PATH]
@@ -25,6 +26,7 @@ mod guest;
 mod machine;
 mod measure;
 mod memory;
+mod p2;
 mod report;
 mod rows;
 mod scaling;
@@ -34,7 +36,7 @@ mod syscall;
 use anyhow::{Context, Result, bail};
 use guest::Program;
 use measure::Effort;
-use report::Results;
+use report::{Results, Than};
 use scaling::Kind;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -116,10 +118,33 @@ fn measure_rows(args: &Args, program: &Program, dir: &Path, results: &mut Result
     for subject in &subjects {
         println!("{}: {}", subject.name(), subject.options());
     }
-    report::print_head();
+    report::print_head(Than::Syscall);
     for row in rows {
         let figures = measure::row(&row, &mut subjects, args.effort())?;
-        report::print_row(&figures);
+        report::print_row(&figures, Than::Syscall);
+        results.figures.extend(figures);
+    }
+    Ok(())
+}
+
+fn measure_components(args: &Args, dir: &Path, results: &mut Results) -> Result<()> {
+    let rows: Vec<_> = p2::rows().into_iter().filter(|row| args.wants(&row.name)).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let root = dir.join("files");
+    if !root.exists() {
+        fixture::build(&root, &[])?;
+    }
+    let mut subjects = p2::subjects(&root)?;
+    subjects.retain(|subject| ["stub", "stock"].contains(&subject.name()) || subject.name().contains(&args.subject));
+    for subject in &subjects {
+        println!("{}: {}", subject.name(), subject.options());
+    }
+    report::print_head(Than::Stub);
+    for row in rows {
+        let figures = measure::row(&row, &mut subjects, args.effort())?;
+        report::print_row(&figures, Than::Stub);
         results.figures.extend(figures);
     }
     Ok(())
@@ -172,6 +197,7 @@ fn main() -> Result<()> {
     let program = Program::new()?;
     let mut results = Results { quick: args.quick, ..Results::default() };
     measure_rows(&args, &program, dir.path(), &mut results)?;
+    measure_components(&args, dir.path(), &mut results)?;
     measure_rest(&args, &program, dir.path(), &mut results)?;
     report::print_rest(&results);
     let missed = report::print_targets(&results);

@@ -8,7 +8,7 @@ use crate::commands::{cat, ls, run, stat};
 use crate::exit;
 use clap::{Parser, Subcommand};
 
-/// Run WASI modules over cached, confined mounts
+/// Run WASI modules and components over cached, confined mounts
 #[derive(Parser)]
 #[command(
     name = "wasi-gofer",
@@ -34,7 +34,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run a WebAssembly module
+    /// Run a WebAssembly module or component
     #[command(override_usage = "wasi-gofer [run] [OPTIONS] MODULE [ARGS]...")]
     Run(Box<RunArgs>),
     /// List a directory of a mount

@@ -1,11 +1,12 @@
-//! The engine, and modules made ready for it.
+//! The engine, and what is made ready for it.
 
 use crate::sys;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::path::Path;
+use wasmtime::component::Component;
 use wasmtime::error::Context as _;
-use wasmtime::{CodeBuilder, CodeHint, Config, Engine, Error, Module, Precompiled, Result, bail, format_err};
+use wasmtime::{CodeBuilder, CodeHint, Config, Engine, Module, Precompiled, Result, bail};
 use wasmtime_cli_flags::CommonOptions;
 
 /// An engine with the user's sub-options.
@@ -33,23 +34,44 @@ fn configure(options: &mut CommonOptions) -> Result<Config> {
     }
 }
 
-/// The module in the file `path`, or of the standard input for `-`.
-pub(crate) fn load(engine: &Engine, path: &OsStr, allow_precompiled: bool) -> Result<Module> {
+/// What can be run.
+pub(crate) enum Program {
+    /// A core module.
+    Module(Module),
+    /// A component.
+    Component(Component),
+}
+
+/// What is in the file `path`, or on the standard input for `-`.
+pub(crate) fn load(engine: &Engine, path: &OsStr, allow_precompiled: bool) -> Result<Program> {
     let name = path.to_string_lossy();
     let stdin = path == "-";
     let bytes = if stdin { read_stdin() } else { std::fs::read(path) };
     let bytes = bytes.with_context(|| format!("cannot read the module `{name}`"))?;
+    let file = (!stdin).then(|| Path::new(path));
     match Engine::detect_precompiled(&bytes) {
-        Some(Precompiled::Component) => Err(component(&name)),
-        Some(Precompiled::Module) if !allow_precompiled => {
-            bail!("`{name}` is a precompiled module: `--allow-precompiled` runs it, if you trust who made it")
+        Some(kind) if !allow_precompiled => {
+            let kind = match kind {
+                Precompiled::Module => "module",
+                Precompiled::Component => "component",
+            };
+            bail!("`{name}` is a precompiled {kind}: `--allow-precompiled` runs it, if you trust who made it")
         }
-        Some(Precompiled::Module) => {
-            let file = (!stdin).then(|| Path::new(path));
-            sys::deserialize(engine, file, &bytes)
-                .with_context(|| format!("cannot load the precompiled module `{name}`"))
-        }
+        Some(Precompiled::Module) => sys::deserialize(engine, file, &bytes)
+            .map(Program::Module)
+            .with_context(|| format!("cannot load the precompiled module `{name}`")),
+        Some(Precompiled::Component) => sys::deserialize_component(engine, file, &bytes)
+            .map(Program::Component)
+            .with_context(|| format!("cannot load the precompiled component `{name}`")),
         None => compile(engine, Path::new(path), &bytes, &name),
+    }
+}
+
+/// As [`load`], for what has to be a core module.
+pub(crate) fn load_module(engine: &Engine, path: &OsStr, allow_precompiled: bool) -> Result<Module> {
+    match load(engine, path, allow_precompiled)? {
+        Program::Module(module) => Ok(module),
+        Program::Component(_) => bail!("`{}` is a component, and a core module is needed", path.to_string_lossy()),
     }
 }
 
@@ -59,16 +81,13 @@ fn read_stdin() -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn compile(engine: &Engine, path: &Path, bytes: &[u8], name: &str) -> Result<Module> {
+fn compile(engine: &Engine, path: &Path, bytes: &[u8], name: &str) -> Result<Program> {
     let mut code = CodeBuilder::new(engine);
     code.wasm_binary_or_text(bytes, Some(path))
         .with_context(|| format!("`{name}` is neither a WebAssembly binary nor WebAssembly text"))?;
     if matches!(code.hint(), Some(CodeHint::Component)) {
-        return Err(component(name));
+        let component = code.compile_component().with_context(|| format!("`{name}` is not a valid component"))?;
+        return Ok(Program::Component(component));
     }
-    code.compile_module().with_context(|| format!("`{name}` is not a valid module"))
-}
-
-fn component(name: &str) -> Error {
-    format_err!("`{name}` is a component: this version runs core modules only")
+    code.compile_module().map(Program::Module).with_context(|| format!("`{name}` is not a valid module"))
 }

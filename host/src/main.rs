@@ -2,12 +2,14 @@
 
 mod cli;
 mod commands;
+mod component;
 mod ending;
 mod engine;
 mod exit;
 mod guest;
 mod invoke;
 mod log;
+mod module;
 mod mount_spec;
 mod mounts;
 mod options;

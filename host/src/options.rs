@@ -176,6 +176,27 @@ fn check_combinations(options: &CommonOptions) -> Result<()> {
     Ok(())
 }
 
+/// Refuses what would do nothing for a core module.
+pub(crate) fn check_module(options: &CommonOptions) -> Result<()> {
+    if options.wasi.network_error_code == Some(true) {
+        bail!("`-S network-error-code=y` is refused: it is for components, and this is a core module");
+    }
+    Ok(())
+}
+
+/// Refuses what would do nothing for a component.
+pub(crate) fn check_component(options: &CommonOptions) -> Result<()> {
+    let wasm = &options.wasm;
+    let switches = [
+        ("unknown-exports-allow", wasm.unknown_exports_allow),
+        ("unknown-imports-default", wasm.unknown_imports_default),
+    ];
+    match switches.iter().find(|(_, value)| *value == Some(true)) {
+        Some((name, _)) => bail!("`-W {name}=y` is refused: it is for core modules, and this is a component"),
+        None => Ok(()),
+    }
+}
+
 /// Whether WASI is there for the guest (`-S cli`, or its old name).
 pub(crate) fn wasi_enabled(options: &CommonOptions) -> bool {
     options.wasi.cli.or(options.wasi.common) != Some(false)

@@ -4,8 +4,7 @@ use anyhow::{Context as _, Result, bail};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use wasmtime_cli_flags::CommonOptions;
-use wasmtime_wasi::p1::WasiP1Ctx;
-use wasmtime_wasi::{WasiCtxBuilder, WasiView};
+use wasmtime_wasi::WasiCtxBuilder;
 
 /// A `--env` option.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +42,8 @@ fn utf8(word: &OsStr) -> Result<String> {
     }
 }
 
-/// The context of one guest. It has no directories: those are the mounts'.
-pub(crate) fn context(options: &CommonOptions, arguments: &[String], variables: &[EnvVar]) -> Result<WasiP1Ctx> {
+/// What the context of the guest is made of. It has no directories: those are the mounts'.
+pub(crate) fn context(options: &CommonOptions, arguments: &[String], variables: &[EnvVar]) -> Result<WasiCtxBuilder> {
     let wasi = &options.wasi;
     let mut builder = WasiCtxBuilder::new();
     builder.args(arguments);
@@ -68,11 +67,7 @@ pub(crate) fn context(options: &CommonOptions, arguments: &[String], variables: 
     if let Some(most) = wasi.max_random_size {
         builder.max_random_size(most);
     }
-    let mut context = builder.build_p1();
-    if let Some(most) = wasi.max_resources {
-        context.ctx().table.set_max_capacity(most);
-    }
-    Ok(context)
+    Ok(builder)
 }
 
 fn set_environment(builder: &mut WasiCtxBuilder, inherit: bool, variables: &[EnvVar]) -> Result<()> {

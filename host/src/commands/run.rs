@@ -1,9 +1,12 @@
 //! `wasi-gofer run`.
 
+use crate::component::ComponentGuest;
 use crate::ending::Ending;
-use crate::guest::Guest;
+use crate::engine::Program;
+use crate::guest::{Frame, Guest};
 use crate::invoke::Call;
 use crate::log::LogArgs;
+use crate::module::ModuleGuest;
 use crate::mount_spec;
 use crate::mounts::MountArgs;
 use crate::stats::Sink;
@@ -15,10 +18,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
-use wasi_gofer::Gofer;
 use wasi_gofer::GoferCtx;
-use wasi_gofer::p1::GoferP1Ctx;
 use wasmtime_cli_flags::CommonOptions;
+use wasmtime_wasi::WasiCtxBuilder;
 
 /// Options of `run`.
 #[derive(clap::Args)]
@@ -111,10 +113,10 @@ pub(crate) fn execute(mut args: RunArgs) -> Result<i32> {
     let name = args.module_and_args.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let guest = load(&mut args, &name)?;
     let sink = stats.map(|file| Sink::open(file.as_deref())).transpose()?;
-    let files = files(&gofer, guest.options);
+    let files = gofer.ctx();
     let ending = Arc::new(Ending::new(gofer, sink, timeout));
     signals::watch(&ending)?;
-    let code = guest.run(GoferP1Ctx::new(context, files));
+    let code = guest.run(context, files);
     if !ending.claim() {
         // A signal came first, and ends the process.
         loop {
@@ -127,26 +129,45 @@ pub(crate) fn execute(mut args: RunArgs) -> Result<i32> {
     Ok(if !ending.conclude() && code == 0 { exit::OURS } else { code })
 }
 
-/// The guest's view of the mounts.
-fn files(gofer: &Gofer, options: &CommonOptions) -> GoferCtx {
-    // Wasmtime counts its descriptors among the resources; those of the standard streams do not count there.
-    match options.wasi.max_resources {
-        Some(most) => gofer.ctx().with_max_descriptors(most.saturating_add(3)),
-        None => gofer.ctx(),
+/// What runs.
+enum Loaded<'a> {
+    Module(ModuleGuest<'a>),
+    Component(ComponentGuest<'a>),
+}
+
+impl Loaded<'_> {
+    fn run(&self, builder: WasiCtxBuilder, files: GoferCtx) -> Result<i32> {
+        match self {
+            Loaded::Module(guest) => guest.run(builder, files),
+            Loaded::Component(guest) => guest.run(builder, files),
+        }
     }
 }
 
-/// Makes the modules ready to run.
-fn load<'a>(args: &'a mut RunArgs, name: &'a str) -> Result<Guest<'a>> {
+/// Makes the guest ready to run.
+fn load<'a>(args: &'a mut RunArgs, name: &'a str) -> Result<Loaded<'a>> {
     let engine = engine::new(&mut args.common)?;
-    let (module, words) = args.module_and_args.split_first().context("no module")?;
-    let module = engine::load(&engine, module, args.allow_precompiled)?;
-    let call = Call::of(&module, args.invoke.as_deref(), words)?;
-    let preloads = args.preloads.iter().map(|(name, path)| {
-        let preload = engine::load(&engine, path.as_os_str(), args.allow_precompiled);
-        let preload = preload.map_err(|error| error.context(format!("--preload {name}")))?;
-        Ok((name.clone(), preload))
-    });
-    let preloads = preloads.collect::<Result<_>>()?;
-    Ok(Guest { options: &args.common, engine, name, module, preloads, call })
+    let (program, words) = args.module_and_args.split_first().context("no module")?;
+    match engine::load(&engine, program, args.allow_precompiled)? {
+        Program::Module(module) => {
+            options::check_module(&args.common)?;
+            let call = Call::of(&module, args.invoke.as_deref(), words)?;
+            let preloads = args.preloads.iter().map(|(name, path)| {
+                let preload = engine::load_module(&engine, path.as_os_str(), args.allow_precompiled);
+                let preload = preload.map_err(|error| error.context(format!("--preload {name}")))?;
+                Ok((name.clone(), preload))
+            });
+            let preloads = preloads.collect::<Result<_>>()?;
+            let frame = Frame { options: &args.common, engine, name };
+            Ok(Loaded::Module(ModuleGuest { frame, module, preloads, call }))
+        }
+        Program::Component(component) => {
+            options::check_component(&args.common)?;
+            if args.invoke.is_some() || !args.preloads.is_empty() {
+                let option = if args.invoke.is_some() { "--invoke" } else { "--preload" };
+                bail!("`{option}` is refused: `{name}` is a component, and it works on exports of core modules");
+            }
+            Ok(Loaded::Component(ComponentGuest { frame: Frame { options: &args.common, engine, name }, component }))
+        }
+    }
 }

@@ -14,7 +14,8 @@ macro_rules! rows {
     };
 }
 
-const COMPONENTS: &str = "it is for components, and this version runs core modules only";
+const NO_PROPOSAL: &str = "this command serves no WASI beyond files, streams, clocks, random numbers and sockets";
+const UNSTABLE: &str = "for components; `=y` with a core module refused";
 const NO_KEYS: &str = "this build has no memory protection keys";
 const NO_DEBUGGER: &str = "this build has no guest debugger";
 const NO_RECORDER: &str = "this build does not record executions";
@@ -24,6 +25,7 @@ const UPSTREAM: &str = "wasmtime 48 refuses it too";
 const NO_NN: &str = "this build has no wasi-nn";
 const DROPPED: &str = "`n` drops what the guest writes";
 const LINKER: &str = "on the linker";
+const MODULES: &str = "on the linker; `=y` with a component refused";
 
 /// Every sub-option; the same table stands in `docs/CLI.md`.
 #[rustfmt::skip]
@@ -104,9 +106,9 @@ pub(crate) const ROWS: &[Row] = rows! {
     'W' wasm.max_wasm_stack: Engine;
     'W' wasm.async_stack_size: Engine;
     'W' wasm.async_stack_zeroing: Engine;
-    'W' wasm.unknown_exports_allow: Done(LINKER);
+    'W' wasm.unknown_exports_allow: Done(MODULES);
     'W' wasm.unknown_imports_trap: Done(LINKER);
-    'W' wasm.unknown_imports_default: Done(LINKER);
+    'W' wasm.unknown_imports_default: Done(MODULES);
     'W' wasm.wmemcheck: RefusedOn("this build has no memory checker");
     'W' wasm.max_memory_size: Done(STORE_LIMIT);
     'W' wasm.max_table_elements: Done(STORE_LIMIT);
@@ -150,39 +152,39 @@ pub(crate) const ROWS: &[Row] = rows! {
     'W' wasm.component_model_implements: Engine;
     'W' wasm.concurrency_support: Engine;
     'S' wasi.cli: Done("`n` links no WASI at all");
-    'S' wasi.cli_exit_with_code: Refused(COMPONENTS);
+    'S' wasi.cli_exit_with_code: RefusedOff("`exit-with-code` is part of WASI 0.2 since");
     'S' wasi.common: Done("old name of `-S cli`; both at once refused");
     'S' wasi.nn: RefusedOn(NO_NN);
     'S' wasi.threads: RefusedOn("wasmtime removed wasi-threads");
-    'S' wasi.http: RefusedOn(COMPONENTS);
-    'S' wasi.http_outgoing_body_buffer_chunks: Refused(COMPONENTS);
-    'S' wasi.http_outgoing_body_chunk_size: Refused(COMPONENTS);
-    'S' wasi.config: RefusedOn(COMPONENTS);
-    'S' wasi.keyvalue: RefusedOn(COMPONENTS);
+    'S' wasi.http: RefusedOn(NO_PROPOSAL);
+    'S' wasi.http_outgoing_body_buffer_chunks: Refused(NO_PROPOSAL);
+    'S' wasi.http_outgoing_body_chunk_size: Refused(NO_PROPOSAL);
+    'S' wasi.config: RefusedOn(NO_PROPOSAL);
+    'S' wasi.keyvalue: RefusedOn(NO_PROPOSAL);
     'S' wasi.listenfd: RefusedOn(UPSTREAM);
     'S' wasi.tcplisten: Refused(UPSTREAM);
-    'S' wasi.tls: RefusedOn(COMPONENTS);
+    'S' wasi.tls: RefusedOn(NO_PROPOSAL);
     'S' wasi.preview2: RefusedOff("wasmtime removed the old implementation");
     'S' wasi.nn_graph: Refused(NO_NN);
     'S' wasi.inherit_network: Done("on the WASI context; core modules have no call that opens a socket, there as here");
     'S' wasi.allow_ip_name_lookup: Done(NETWORK);
     'S' wasi.tcp: Done(NETWORK);
     'S' wasi.udp: Done(NETWORK);
-    'S' wasi.network_error_code: RefusedOn(COMPONENTS);
+    'S' wasi.network_error_code: Done(UNSTABLE);
     'S' wasi.preview0: RefusedOn("imports from `wasi_unstable` are not served (stock: they are, by default)");
     'S' wasi.inherit_env: Done("all variables of this process go to the guest, before those of `--env`");
     'S' wasi.inherit_stdin: Done("`n` gives the guest an empty input");
     'S' wasi.inherit_stdout: Done(DROPPED);
     'S' wasi.inherit_stderr: Done(DROPPED);
     'S' wasi.cwd: Done("on the WASI context; core modules have no working directory, there as here");
-    'S' wasi.config_var: Refused(COMPONENTS);
-    'S' wasi.keyvalue_in_memory_data: Refused(COMPONENTS);
-    'S' wasi.p3: RefusedOn(COMPONENTS);
-    'S' wasi.max_resources: Done("most descriptors that the guest has open, beside its standard streams");
-    'S' wasi.hostcall_fuel: Done("most that one call copies through the host: of standard streams and polls (file contents are not)");
+    'S' wasi.config_var: Refused(NO_PROPOSAL);
+    'S' wasi.keyvalue_in_memory_data: Refused(NO_PROPOSAL);
+    'S' wasi.p3: RefusedOn("this version serves components of WASI 0.2");
+    'S' wasi.max_resources: Done("most descriptors that a core module has open, beside its standard streams; most resources of a component, and it traps at one more");
+    'S' wasi.hostcall_fuel: Done("most that one call copies through the host: of standard streams and polls of a core module (file contents are not), of every string and list of a component");
     'S' wasi.max_component_handles: Done(STORE_LIMIT);
-    'S' wasi.max_random_size: Done("most bytes of one `random_get`; more traps");
-    'S' wasi.max_http_fields_size: Refused(COMPONENTS);
+    'S' wasi.max_random_size: Done("most bytes of one `random_get` or `get-random-bytes`; more traps");
+    'S' wasi.max_http_fields_size: Refused(NO_PROPOSAL);
     'R' record.path: Refused(NO_RECORDER);
     'R' record.validation_metadata: Refused(NO_RECORDER);
     'R' record.event_window_size: Refused(NO_RECORDER);

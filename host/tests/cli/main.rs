@@ -1,6 +1,7 @@
 //! The built command, run as a user runs it.
 
 mod bad_input;
+mod components;
 mod ending;
 mod guests;
 mod limits;

@@ -51,20 +51,6 @@ fn precompiled_modules_of_another_configuration_are_refused() {
 }
 
 #[test]
-fn components_are_refused_in_every_form() {
-    let place = Place::new();
-    let needles = ["is a component", "core modules only"];
-    place.file("text.wat", "(component)");
-    place.run(&["text.wat"]).refuses(&needles);
-    place.file("binary.wasm", wat::parse_str("(component)").expect("valid"));
-    place.run(&["binary.wasm"]).refuses(&needles);
-    place.file("compiled.cwasm", wasmtime::Engine::default().precompile_component(b"(component)").expect("compiled"));
-    place.run(&["--allow-precompiled", "compiled.cwasm"]).refuses(&needles);
-    place.file("main.wat", guests::exit(0));
-    place.run(&["--preload=c=text.wat", "main.wat"]).refuses(&needles);
-}
-
-#[test]
 fn modules_that_are_none_are_refused() {
     let place = Place::new();
     place.file("bytes", b"\x7fELF\xff\xfe");

@@ -3,8 +3,9 @@
 use super::conduct::{Background, Blocking, Conduct};
 use super::guest::Slot;
 use super::hash::metadata_hash;
-use crate::abi::{Call, Errno, FileType, Result, SetTime, Stat};
+use crate::abi::{Call, Errno, Error, FileType, Result, SetTime, Stat};
 use crate::vfs::{self, OpenDirectory, OpenFile, Rights};
+use std::io::IoSliceMut;
 use std::sync::Arc;
 
 bitflags::bitflags! {
@@ -32,42 +33,34 @@ impl DescriptorFlags {
         Self::FILE_INTEGRITY_SYNC.union(Self::DATA_INTEGRITY_SYNC).union(Self::REQUESTED_WRITE_SYNC);
 }
 
-/// Something that was opened and belongs to no guest yet.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    what: vfs::Descriptor,
-    asked: DescriptorFlags,
-}
-
-impl Opened {
-    pub(super) fn new(what: vfs::Descriptor, asked: DescriptorFlags) -> Self {
-        Opened { what, asked }
-    }
-
-    pub(super) fn directory(directory: OpenDirectory, asked: DescriptorFlags) -> Self {
-        Opened::new(vfs::Descriptor::Directory(directory), asked)
-    }
-}
-
 /// A file that a guest has open, through a descriptor or streams; closed with the last of them.
 #[derive(Debug)]
 pub struct OpenedFile {
     /// There until it is closed.
     file: Option<OpenFile>,
     syncs: DescriptorFlags,
-    slot: Slot,
+    /// There once a guest has it.
+    slot: Option<Slot>,
 }
 
 impl OpenedFile {
     /// The file: `EBADF` while it is being closed, when nobody has it any more.
     #[inline]
     pub(crate) fn file(&self) -> Result<&OpenFile> {
-        self.file.as_ref().ok_or(crate::abi::Error::Errno(Errno::Badf))
+        self.file.as_ref().ok_or(Error::Errno(Errno::Badf))
     }
 
     /// How calls on it behave that the guest does not make itself.
     pub(crate) fn conduct(&self) -> Conduct {
-        self.slot.guest().conduct()
+        self.slot.as_ref().map(|slot| slot.guest().conduct()).unwrap_or_default()
+    }
+
+    /// Reads at most `len` bytes at `offset`; none at the end.
+    #[inline]
+    pub(crate) fn read_at(&self, call: &Call, len: usize, offset: u64) -> Result<Arc<[u8]>> {
+        let file = self.file()?;
+        let guest = self.slot.as_ref().ok_or(Error::Errno(Errno::Badf))?.guest();
+        guest.read_by(len, |bytes| file.read_at(call, &mut [IoSliceMut::new(bytes)], offset))
     }
 
     fn may(&self, right: Rights) -> bool {
@@ -78,8 +71,9 @@ impl OpenedFile {
 impl Drop for OpenedFile {
     /// Closes it. What could not be brought out stays dirty, and is told by whoever shuts the mounts down.
     fn drop(&mut self) {
-        let Some(file) = self.file.take() else { return };
-        let conduct = self.slot.guest().conduct();
+        // One that no guest ever had is closed by the next operation on its filesystem.
+        let (Some(file), Some(slot)) = (self.file.take(), &self.slot) else { return };
+        let conduct = slot.guest().conduct();
         match conduct.blocking {
             // Only one that could be written has something to bring out.
             Blocking::HandOver if file.rights().contains(Rights::WRITE) => {
@@ -95,7 +89,7 @@ impl Drop for OpenedFile {
 pub struct OpenedDirectory {
     directory: OpenDirectory,
     syncs: DescriptorFlags,
-    _slot: Slot,
+    slot: Option<Slot>,
 }
 
 impl OpenedDirectory {
@@ -117,13 +111,27 @@ pub enum Descriptor {
 }
 
 impl Descriptor {
-    pub(super) fn new(Opened { what, asked }: Opened, slot: Slot) -> Self {
+    /// What was opened, with what was asked for; nobody's yet.
+    pub(super) fn new(what: vfs::Descriptor, asked: DescriptorFlags) -> Self {
         let syncs = asked & DescriptorFlags::SYNCS;
         match what {
-            vfs::Descriptor::File(file) => Descriptor::File(Arc::new(OpenedFile { file: Some(file), syncs, slot })),
-            vfs::Descriptor::Directory(directory) => {
-                Descriptor::Directory(Arc::new(OpenedDirectory { directory, syncs, _slot: slot }))
+            vfs::Descriptor::File(file) => {
+                Descriptor::File(Arc::new(OpenedFile { file: Some(file), syncs, slot: None }))
             }
+            vfs::Descriptor::Directory(directory) => {
+                Descriptor::Directory(Arc::new(OpenedDirectory { directory, syncs, slot: None }))
+            }
+        }
+    }
+
+    /// Gives it its place among those that a guest has open. It must be new: one that is held elsewhere has one.
+    pub(super) fn place(&mut self, slot: Slot) {
+        let place = match self {
+            Descriptor::File(file) => Arc::get_mut(file).map(|file| &mut file.slot),
+            Descriptor::Directory(directory) => Arc::get_mut(directory).map(|directory| &mut directory.slot),
+        };
+        if let Some(place) = place {
+            *place = Some(slot);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a guest has open, counted.
 
 use super::conduct::Conduct;
-use crate::abi::Errno;
+use crate::abi::{Errno, Result};
 use crate::wasi::fail::Outcome;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -14,11 +14,13 @@ pub(super) struct Guest {
     open: AtomicUsize,
     /// How what is not called by the guest behaves: streams, and the close of what it drops.
     conduct: Mutex<Conduct>,
+    /// What the last read of a whole buffer was read into, while nobody reads.
+    buffer: Mutex<Option<Arc<[u8]>>>,
 }
 
 impl Guest {
     pub(super) fn new(conduct: Conduct) -> Self {
-        Guest { open: AtomicUsize::new(0), conduct: Mutex::new(conduct) }
+        Guest { open: AtomicUsize::new(0), conduct: Mutex::new(conduct), buffer: Mutex::new(None) }
     }
 
     pub(super) fn open(&self) -> usize {
@@ -31,6 +33,25 @@ impl Guest {
 
     pub(super) fn conduct(&self) -> Conduct {
         self.conduct.lock().clone()
+    }
+
+    /// Has `read` fill a buffer of `len` bytes and answers as many of them as it says. Who reads by the same length again
+    /// gets the same buffer: a fresh one would have to be zeroed first each time.
+    pub(super) fn read_by(&self, len: usize, read: impl FnOnce(&mut [u8]) -> Result<usize>) -> Result<Arc<[u8]>> {
+        let last = self.buffer.lock().take().filter(|buffer| buffer.len() == len);
+        let mut buffer = last.unwrap_or_else(|| std::iter::repeat_n(0, len).collect());
+        // One that is still being passed on, as that of a call beside this one, is left to it.
+        if Arc::get_mut(&mut buffer).is_none() {
+            buffer = std::iter::repeat_n(0, len).collect();
+        }
+        let bytes = Arc::get_mut(&mut buffer).unwrap_or_default();
+        let read = read(bytes);
+        let answer = read.map(|read| match buffer.get(..read) {
+            Some(part) if read < len => Arc::from(part),
+            _ => Arc::clone(&buffer),
+        });
+        *self.buffer.lock() = Some(buffer);
+        answer
     }
 }
 
