@@ -2,11 +2,13 @@
 
 #[cfg(feature = "p3")]
 use super::conduct::Conduct;
+#[cfg(feature = "p2")]
 use super::ctx::GoferComponentCtx;
 use super::descriptor::OpenedDirectory;
 use super::guest::Slot;
 use crate::abi::{Call, Errno, FileType, Result};
 use crate::vfs::OpenDirectory;
+#[cfg(feature = "p2")]
 use crate::wasi::fail::Outcome;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
@@ -36,11 +38,13 @@ struct Inner {
     of: Option<Arc<OpenedDirectory>>,
     /// The cookie of the next entry; `None` at the end.
     next: Mutex<Option<u64>>,
+    #[cfg_attr(not(feature = "p3"), allow(dead_code, reason = "held"))]
     slot: Slot,
 }
 
 impl DirectoryEntries {
     /// A listing of `directory`, which was opened for it.
+    #[cfg(feature = "p2")]
     pub(crate) fn new(ctx: &GoferComponentCtx, directory: OpenDirectory) -> Outcome<Self> {
         Ok(Self::with(OnceLock::from(directory), None, ctx.slot()?))
     }
