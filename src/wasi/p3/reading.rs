@@ -27,12 +27,9 @@ pub(super) struct FileReader {
     _slot: Slot,
 }
 
-/// Reads at most `len` bytes into a buffer of its own; none at the end of the file.
+/// Reads at most `len` bytes into a buffer of ours; none at the end of the file.
 fn read(file: &OpenedFile, call: &Call, len: usize, position: u64) -> Result<Bytes> {
-    let mut data = vec![0; len];
-    let read = file.file()?.read_at(call, &mut [IoSliceMut::new(&mut data)], position)?;
-    data.truncate(read);
-    Ok(data.into())
+    file.read_at(call, len, position).map(Bytes::from_owner)
 }
 
 impl FileReader {
