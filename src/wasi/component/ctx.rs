@@ -71,7 +71,7 @@ impl GoferComponentCtx {
     }
 
     /// Takes a place for something open: `EMFILE` when none is left.
-    pub(super) fn slot(&self) -> Outcome<Slot> {
+    pub(crate) fn slot(&self) -> Outcome<Slot> {
         Slot::take(&self.guest, self.limit)
     }
 

@@ -80,11 +80,16 @@ impl Drop for OpenedFile {
 
 impl OpenedFile {
     fn close(&mut self, conduct: &Conduct) {
-        let Some(file) = self.file.take() else { return };
+        let (Some(file), slot) = (self.file.take(), self.slot.take()) else { return };
         match conduct.blocking {
             // Only one that could be written has something to bring out.
             Blocking::HandOver if file.rights().contains(Rights::WRITE) => {
-                Background::detached(&conduct.waiting, move |call| file.close(call));
+                Background::detached(&conduct.waiting, move |call| {
+                    let closed = file.close(call);
+                    // It counts until then: closes that wait are bounded like what is open.
+                    drop(slot);
+                    closed
+                });
             }
             Blocking::Inline | Blocking::HandOver => drop(file.close(conduct.first(true))),
         }

@@ -57,7 +57,7 @@ impl Guest {
 
 /// A place among those that the guest may have open; free again when dropped.
 #[derive(Debug)]
-pub(super) struct Slot(Arc<Guest>);
+pub(crate) struct Slot(Arc<Guest>);
 
 impl Slot {
     pub(super) fn guest(&self) -> &Guest {
