@@ -1,5 +1,6 @@
 //! Every p1 file operation: ours in each policy, wasmtime-wasi as `wasmtime run` sets it up, and the bare system calls;
-//! and those of WASI 0.2 that matter most, with functions that do nothing in place of the system calls.
+//! and those of WASI 0.2 that matter most, with functions that do nothing in place of the system calls, and the streams
+//! of WASI 0.3.
 //!
 //! ```text
 //! cargo bench --bench vs_wasmtime -- [--quick] [--filter SUBSTR] [--subject SUBSTR] [--rounds N] [--json PATH] [--dir PATH]
@@ -27,6 +28,7 @@ mod machine;
 mod measure;
 mod memory;
 mod p2;
+mod p3;
 mod report;
 mod rows;
 mod scaling;
@@ -42,8 +44,11 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use subjects::Subject;
+use subjects::{Operation, Row, Subject};
 use wasi_gofer::CachePolicy;
+
+/// Who serves a component's files below a path.
+type SubjectsOver<O> = fn(&Path) -> Result<Vec<Box<dyn Subject<O>>>>;
 
 /// The command line.
 struct Args {
@@ -127,8 +132,15 @@ fn measure_rows(args: &Args, program: &Program, dir: &Path, results: &mut Result
     Ok(())
 }
 
-fn measure_components(args: &Args, dir: &Path, results: &mut Results) -> Result<()> {
-    let rows: Vec<_> = p2::rows().into_iter().filter(|row| args.wants(&row.name)).collect();
+/// Rows of a component: `subjects` over the files, of which `kept` are measured whatever is asked for.
+fn measure_component<O: Operation>(
+    args: &Args,
+    dir: &Path,
+    rows: Vec<Row<O>>,
+    (subjects, kept): (SubjectsOver<O>, &[&str]),
+    results: &mut Results,
+) -> Result<()> {
+    let rows: Vec<_> = rows.into_iter().filter(|row| args.wants(&row.name)).collect();
     if rows.is_empty() {
         return Ok(());
     }
@@ -136,8 +148,8 @@ fn measure_components(args: &Args, dir: &Path, results: &mut Results) -> Result<
     if !root.exists() {
         fixture::build(&root, &[])?;
     }
-    let mut subjects = p2::subjects(&root)?;
-    subjects.retain(|subject| ["stub", "stock"].contains(&subject.name()) || subject.name().contains(&args.subject));
+    let mut subjects = subjects(&root)?;
+    subjects.retain(|subject| kept.contains(&subject.name()) || subject.name().contains(&args.subject));
     for subject in &subjects {
         println!("{}: {}", subject.name(), subject.options());
     }
@@ -148,6 +160,11 @@ fn measure_components(args: &Args, dir: &Path, results: &mut Results) -> Result<
         results.figures.extend(figures);
     }
     Ok(())
+}
+
+fn measure_components(args: &Args, dir: &Path, results: &mut Results) -> Result<()> {
+    measure_component(args, dir, p2::rows(), (p2::subjects, &["stub", "stock"]), results)?;
+    measure_component(args, dir, p3::rows(), (p3::subjects, &["stock"]), results)
 }
 
 fn measure_rest(args: &Args, program: &Program, dir: &Path, results: &mut Results) -> Result<()> {

@@ -140,6 +140,9 @@ const TIMES: &[(&str, &str, Than, f64)] = &[
     ("directfs/exclusive", "p2/open-at+drop", Stub, 1.0 / 1.4),
     ("directfs/exclusive", "p2/read/4KiB", Stub, 1.0 / 1.3),
     ("directfs/exclusive", "p2/read-directory/1000", Stock, 2.0),
+    ("directfs/exclusive", "p3/read-via-stream/16MiB-4KiB", Stock, 1.5),
+    ("directfs/exclusive", "p3/read-via-stream/16MiB-64KiB", Stock, 1.1),
+    ("directfs/exclusive", "p3/read-directory/1000", Stock, 3.0),
 ];
 
 /// No operation of any policy may be slower than stock, but for noise.
