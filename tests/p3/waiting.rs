@@ -440,3 +440,25 @@ fn a_deadline_and_a_token_end_calls_and_streams_on_workers_and_inline() {
         }
     }
 }
+
+#[test]
+fn streams_that_are_open_go_by_what_the_embedder_says_from_then_on() {
+    for blocking in [Blocking::Inline, Blocking::HandOver] {
+        let slow = Slow::new(CachePolicy::Shared);
+        let mut guest = slow.guest(blocking);
+        let file = guest.create("cold").expect("opened");
+        let ((source, read), (sink, written)) = (guest.read_stream(file, 0), guest.append_stream(file));
+        assert_eq!(guest.read(source, 2).0, b"co", "{blocking:?}");
+        guest.write_all(sink, "!");
+        let token = CancelToken::new();
+        token.cancel();
+        let _gate = slow.close();
+
+        guest.host().files.set_call(Call { cancel: Some(token), ..Call::WAITING });
+
+        assert_eq!(guest.read(source, 2), (Vec::new(), End::Dropped), "{blocking:?}");
+        assert_eq!(guest.write(sink, "!"), Moved { count: 0, end: End::Dropped }, "{blocking:?}");
+        assert_eq!(guest.told(read), Err(Code::OTHER), "{blocking:?}");
+        assert_eq!(guest.finish(sink, written), Err(Code::OTHER), "{blocking:?}");
+    }
+}

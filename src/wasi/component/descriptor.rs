@@ -1,6 +1,8 @@
 //! What a guest has open.
 
 use super::conduct::{Background, Blocking, Conduct};
+#[cfg(feature = "p3")]
+use super::guest::KeptConduct;
 use super::guest::Slot;
 use super::hash::metadata_hash;
 use crate::abi::{Call, Errno, Error, FileType, Result, SetTime, Stat};
@@ -53,6 +55,16 @@ impl OpenedFile {
     /// How calls on it behave that the guest does not make itself.
     pub(crate) fn conduct(&self) -> Conduct {
         self.slot.as_ref().map(|slot| slot.guest().conduct()).unwrap_or_default()
+    }
+
+    /// As [`OpenedFile::conduct`], for who asks often and keeps it.
+    #[cfg(feature = "p3")]
+    #[inline]
+    pub(crate) fn conduct_kept<'k>(&self, kept: &'k mut KeptConduct) -> &'k Conduct {
+        match &self.slot {
+            Some(slot) => slot.guest().conduct_kept(kept),
+            None => kept.conduct(),
+        }
     }
 
     /// Reads at most `len` bytes at `offset`; none at the end.

@@ -14,13 +14,20 @@ pub(super) struct Guest {
     open: AtomicUsize,
     /// How what is not called by the guest behaves: streams, and the close of what it drops.
     conduct: Mutex<Conduct>,
+    /// Counts the changes of that, for who keeps it; never 0.
+    version: AtomicUsize,
     /// What the last read of a whole buffer was read into, while nobody reads.
     buffer: Mutex<Option<Arc<[u8]>>>,
 }
 
 impl Guest {
     pub(super) fn new(conduct: Conduct) -> Self {
-        Guest { open: AtomicUsize::new(0), conduct: Mutex::new(conduct), buffer: Mutex::new(None) }
+        Guest {
+            open: AtomicUsize::new(0),
+            conduct: Mutex::new(conduct),
+            version: AtomicUsize::new(1),
+            buffer: Mutex::new(None),
+        }
     }
 
     pub(super) fn open(&self) -> usize {
@@ -28,11 +35,24 @@ impl Guest {
     }
 
     pub(super) fn behave(&self, conduct: Conduct) {
-        *self.conduct.lock() = conduct;
+        let mut ours = self.conduct.lock();
+        *ours = conduct;
+        self.version.fetch_add(1, Ordering::Release);
     }
 
     pub(super) fn conduct(&self) -> Conduct {
         self.conduct.lock().clone()
+    }
+
+    /// As [`Guest::conduct`], for who asks often: without a lock while nothing has changed.
+    #[cfg(feature = "p3")]
+    #[inline]
+    pub(super) fn conduct_kept<'k>(&self, kept: &'k mut KeptConduct) -> &'k Conduct {
+        let version = self.version.load(Ordering::Acquire);
+        if kept.version != version {
+            *kept = KeptConduct { conduct: self.conduct(), version };
+        }
+        &kept.conduct
     }
 
     /// Has `read` fill a buffer of `len` bytes and answers as many of them as it says. Who reads by the same length again
@@ -52,6 +72,23 @@ impl Guest {
         });
         *self.buffer.lock() = Some(buffer);
         answer
+    }
+}
+
+/// What somebody keeps of a guest's conduct.
+#[cfg(feature = "p3")]
+#[derive(Debug, Default)]
+pub(crate) struct KeptConduct {
+    conduct: Conduct,
+    /// 0 before it was asked for.
+    version: usize,
+}
+
+#[cfg(feature = "p3")]
+impl KeptConduct {
+    /// What was kept.
+    pub(super) fn conduct(&self) -> &Conduct {
+        &self.conduct
     }
 }
 

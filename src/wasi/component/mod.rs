@@ -35,7 +35,7 @@ pub use ctx::{GoferComponentCtx, GoferCtxView, GoferView, HasGofer};
 pub use descriptor::{Descriptor, DescriptorFlags, OpenedDirectory, OpenedFile};
 pub use entries::{DirectoryEntries, DirectoryEntry};
 #[cfg(feature = "p3")]
-pub(crate) use guest::Slot;
+pub(crate) use guest::{KeptConduct, Slot};
 pub(crate) use hash::metadata_hash;
 pub(crate) use open::OpenArgs;
 

@@ -2,7 +2,7 @@
 
 use super::outcome::{Ending, Waited, poll_worker};
 use crate::abi::{Call, Error, Result};
-use crate::wasi::component::{Background, Blocking, OpenedFile, Slot, TRANSFER_MAX};
+use crate::wasi::component::{Background, Blocking, KeptConduct, OpenedFile, Slot, TRANSFER_MAX};
 use bytes::Bytes;
 use std::io::IoSliceMut;
 use std::pin::Pin;
@@ -24,6 +24,7 @@ pub(super) struct FileReader {
     worker: Option<Background<Bytes>>,
     /// What it brought, of which a part may have been taken.
     ready: Bytes,
+    kept: KeptConduct,
     _slot: Slot,
 }
 
@@ -34,7 +35,15 @@ fn read(file: &OpenedFile, call: &Call, len: usize, position: u64) -> Result<Byt
 
 impl FileReader {
     pub(super) fn new(file: Arc<OpenedFile>, position: u64, ending: Ending, slot: Slot) -> Self {
-        FileReader { file, position, ending, worker: None, ready: Bytes::new(), _slot: slot }
+        FileReader {
+            file,
+            position,
+            ending,
+            worker: None,
+            ready: Bytes::new(),
+            kept: KeptConduct::default(),
+            _slot: slot,
+        }
     }
 
     /// Moves behind what was read; nothing is the end.
@@ -75,13 +84,14 @@ impl FileReader {
             }
             return (data.len(), Some(self.advance(data.len())));
         }
-        let conduct = self.file.conduct();
+        let conduct = self.file.conduct_kept(&mut self.kept);
         let call = conduct.first(true);
         let len = buf.len();
         match self.file.file().and_then(|file| file.read_at(call, &mut [IoSliceMut::new(buf)], self.position)) {
             Ok(read) => (read, Some(self.advance(read))),
             Err(Error::WouldWait) if !call.may_wait => {
-                self.hand_over(&conduct.waiting, len);
+                let waiting = conduct.waiting.clone();
+                self.hand_over(&waiting, len);
                 (0, None)
             }
             Err(error) => (0, Some(self.fail(error))),

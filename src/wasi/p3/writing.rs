@@ -2,7 +2,7 @@
 
 use super::outcome::{Ending, Waited, poll_worker};
 use crate::abi::{Call, Errno, Error, Result};
-use crate::wasi::component::{Background, OpenedFile, Slot, TRANSFER_MAX};
+use crate::wasi::component::{Background, KeptConduct, OpenedFile, Slot, TRANSFER_MAX};
 use std::io::IoSlice;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -31,6 +31,7 @@ pub(super) struct FileWriter {
     ending: Ending,
     /// A write that waits, of a copy of the guest's bytes.
     worker: Option<Background<usize>>,
+    kept: KeptConduct,
     _slot: Slot,
 }
 
@@ -45,7 +46,7 @@ fn write(file: &OpenedFile, call: &Call, bytes: &[u8], place: Place) -> Result<u
 
 impl FileWriter {
     pub(super) fn new(file: Arc<OpenedFile>, place: Place, ending: Ending, slot: Slot) -> Self {
-        FileWriter { file, place, ending, worker: None, _slot: slot }
+        FileWriter { file, place, ending, worker: None, kept: KeptConduct::default(), _slot: slot }
     }
 
     fn name(&self) -> &'static str {
@@ -86,7 +87,7 @@ impl FileWriter {
         if bytes.is_empty() {
             return Some((0, StreamResult::Completed));
         }
-        let conduct = self.file.conduct();
+        let conduct = self.file.conduct_kept(&mut self.kept);
         let call = conduct.first(true);
         match write(&self.file, call, bytes, self.place) {
             Ok(written) => Some((written, self.advance(written))),
