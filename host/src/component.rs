@@ -3,11 +3,12 @@
 use crate::guest::{Failure, Frame, Guest, HostData};
 use crate::options::wasi_enabled;
 use wasi_gofer::component::{GoferComponentCtx, GoferCtxView, GoferView};
-use wasi_gofer::{GoferCtx, p2};
+use wasi_gofer::{GoferCtx, p2, p3};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker, LinkerInstance, ResourceTable, ResourceType};
+use wasmtime::error::Context as _;
 use wasmtime::{Result, Store, StoreLimits};
-use wasmtime_wasi::p2::bindings::{Command, LinkOptions};
+use wasmtime_wasi::p2::bindings::LinkOptions;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 /// A component that runs: what it exports as `wasi:cli/run`.
@@ -65,10 +66,21 @@ impl Guest for ComponentGuest<'_> {
 
     async fn start(&self, store: &mut Store<Host>) -> Result<i32, Failure> {
         let linker = self.linker().map_err(Failure::NotStarted)?;
-        let command = Command::instantiate_async(&mut *store, &self.component, &linker).await;
-        let command = command
-            .map_err(|error| Failure::NotStarted(error.context(format!("cannot instantiate `{}`", self.frame.name))))?;
-        match command.wasi_cli_run().call_run(store).await {
+        let not_started = |error: wasmtime::Error| {
+            Failure::NotStarted(error.context(format!("cannot instantiate `{}`", self.frame.name)))
+        };
+        let ended = if self.serves_p3() && self.exports_run_of_p3() {
+            let command =
+                wasmtime_wasi::p3::bindings::Command::instantiate_async(&mut *store, &self.component, &linker);
+            let command = command.await.map_err(not_started)?;
+            let ended = store.run_concurrent(async move |store| command.wasi_cli_run().call_run(store).await).await;
+            ended.and_then(|ended| ended)
+        } else {
+            let command =
+                wasmtime_wasi::p2::bindings::Command::instantiate_async(&mut *store, &self.component, &linker);
+            command.await.map_err(not_started)?.wasi_cli_run().call_run(store).await
+        };
+        match ended {
             Ok(Ok(())) => Ok(0),
             Ok(Err(())) => Ok(1),
             Err(error) => Err(Failure::Ended(error)),
@@ -77,6 +89,19 @@ impl Guest for ComponentGuest<'_> {
 }
 
 impl ComponentGuest<'_> {
+    /// Whether WASI 0.3 is served: unless the user says no, or takes away what it needs of the engine.
+    fn serves_p3(&self) -> bool {
+        let (wasi, wasm) = (&self.frame.options.wasi, &self.frame.options.wasm);
+        let needs = [wasm.component_model_async, wasm.concurrency_support];
+        wasi_enabled(self.frame.options) && wasi.p3.unwrap_or_else(|| !needs.contains(&Some(false)))
+    }
+
+    /// Whether the component is a command of WASI 0.3; one that is of 0.2 too is run as that of 0.3.
+    fn exports_run_of_p3(&self) -> bool {
+        let exported = self.component.component_type();
+        exported.exports(&self.frame.engine).any(|(name, _)| name.starts_with("wasi:cli/run@0.3."))
+    }
+
     /// Every version of WASI that this command serves to components; one that is older than a guest's import serves it
     /// where semantic versions say so.
     fn linker(&self) -> Result<Linker<Host>> {
@@ -87,6 +112,9 @@ impl ComponentGuest<'_> {
             unstable.network_error_code(options.wasi.network_error_code == Some(true));
             wasmtime_wasi::p2::add_to_linker_with_options_async(&mut linker, &unstable)?;
             p2::add_to_linker_async(&mut linker)?;
+        }
+        if self.serves_p3() {
+            p3::add_all_to_linker(&mut linker).context("cannot serve WASI 0.3, which `-S p3=n` turns off")?;
         }
         if options.wasm.unknown_imports_trap == Some(true) {
             self.add_traps(&mut linker)?;

@@ -2,15 +2,17 @@
 //! shows where it came from.
 
 use std::fs;
+use std::io::IoSliceMut;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::scope;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use wasi_gofer::abi::{Call, Errno, Error, Stat};
 use wasi_gofer::backend::WatchId;
 use wasi_gofer::backend::faulty::{Announced, FaultPlan, Faulty, Op, QueueScript};
-use wasi_gofer::vfs::{Descriptor, OpenDirectory, OpenHow};
+use wasi_gofer::vfs::{Descriptor, OpenDirectory, OpenFile, OpenHow};
 use wasi_gofer::{CachePolicy, DirectFs, FsOptions, Gofer, MountOptions};
 
 const CALL: &Call = &Call::WAITING;
@@ -429,4 +431,77 @@ fn link_whose_name_is_believed_is_followed_without_a_question_until_its_name_is_
         it.script.announce_name(WatchId(watch), "link").expect("a name");
     }
     assert_ne!((reached(&it), asked <= 1), (first, true));
+}
+
+impl Mounted {
+    fn open(&self, path: &str, write: bool) -> OpenFile {
+        let how = OpenHow { read: true, write, follow: true, ..OpenHow::default() };
+        match self.root.open_at(CALL, path.as_bytes(), how).expect("opened") {
+            Descriptor::File(file) => file,
+            Descriptor::Directory(_) => panic!("{path} is a directory"),
+        }
+    }
+
+    /// Opens a file to read, tells its contents and closes it; and how often the backend opened something for it.
+    fn read(&self, path: &str) -> (String, u64) {
+        let before = self.plan.calls(Op::Open);
+        let file = self.open(path, false);
+        let mut text = [0; 64];
+        let read = file.read_at(CALL, &mut [IoSliceMut::new(&mut text)], 0).expect("read");
+        file.close(CALL).expect("closed");
+        (String::from_utf8_lossy(&text[..read]).into_owned(), self.plan.calls(Op::Open) - before)
+    }
+
+    /// Opens a file until its handle is kept.
+    fn keep(&self, path: &str) {
+        self.warm(path);
+        for _ in 0..3 {
+            self.read(path);
+        }
+        assert_eq!(self.read(path).1, 0, "a kept handle serves");
+    }
+}
+
+#[test]
+fn open_of_a_believed_name_takes_the_handle_that_was_kept_until_the_name_is_announced() {
+    let it = Mounted::new();
+    it.keep("dir/file");
+    assert_eq!(it.read("dir/file"), ("dir/file".to_owned(), 0));
+    fs::write(it.host("dir/fresh"), "fresh").expect("written");
+    fs::rename(it.host("dir/fresh"), it.host("dir/file")).expect("replaced");
+    for watch in 1..=it.script.taken() {
+        it.script.announce_name(WatchId(watch), "file").expect("a name");
+    }
+    assert_eq!(it.read("dir/file").0, "fresh");
+}
+
+#[test]
+fn open_by_a_kept_handle_of_a_file_whose_mode_or_names_changed_in_silence_opens_anew() {
+    let it = Mounted::new();
+    it.keep("dir/file");
+    fs::set_permissions(it.host("dir/file"), fs::Permissions::from_mode(0o600)).expect("changed");
+    assert_eq!(it.read("dir/file"), ("dir/file".to_owned(), 1));
+    it.keep("dir/file");
+    // What happens through the other name is announced to nobody here.
+    fs::hard_link(it.host("dir/file"), it.host("other/link")).expect("linked");
+    assert_eq!(it.read("dir/file").1, 1);
+    assert_eq!(it.read("dir/file").1, 1, "nor is it kept again");
+}
+
+#[test]
+fn kept_handle_is_released_when_it_is_not_used_and_one_to_write_at_the_close() {
+    let it = Mounted::new();
+    let released = || it.plan.calls(Op::ReleaseHandles);
+    it.keep("dir/file");
+    let before = released();
+    let end = Instant::now() + PATIENCE;
+    while released() == before {
+        assert!(Instant::now() < end, "it is kept");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(it.read("dir/file").1, 1, "it is gone");
+
+    let before = released();
+    it.open("dir/file", true).close(CALL).expect("closed");
+    assert!(released() > before, "nobody can write while nobody has it open");
 }

@@ -88,15 +88,12 @@ impl Scenario {
         Scenario { guest, linking: guest.linking(), backend: Backend::Directfs, policy, tiny: false }
     }
 
-    /// What is run: settings of more mounts than one are directories of the host, and where calls of WASI 0.3 are handed
-    /// over each takes the place of a descriptor, of which `limits.rs` leaves none.
+    /// What is run: settings of more mounts than one are directories of the host.
     pub(crate) fn behaviours(self) -> impl Iterator<Item = Behaviour> {
-        let (host, takes_places) =
-            (self.backend == Backend::Directfs, self.guest == Guest::P3 && self.linking == Linking::HandOver);
+        let host = self.backend == Backend::Directfs;
         self.guest.behaviours().filter(move |behaviour| match behaviour.setting {
-            Setting::Root => true,
+            Setting::Root | Setting::Few => true,
             Setting::Mounts => host,
-            Setting::Few => !takes_places,
         })
     }
 

@@ -179,7 +179,7 @@ pub(crate) const ROWS: &[Row] = rows! {
     'S' wasi.cwd: Done("on the WASI context; core modules have no working directory, there as here");
     'S' wasi.config_var: Refused(NO_PROPOSAL);
     'S' wasi.keyvalue_in_memory_data: Refused(NO_PROPOSAL);
-    'S' wasi.p3: RefusedOn("this version serves components of WASI 0.2");
+    'S' wasi.p3: Done("whether components are served WASI 0.3 too; on unless `-W component-model-async=n` or `-W concurrency-support=n`");
     'S' wasi.max_resources: Done("most descriptors that a core module has open, beside its standard streams; most resources of a component, and it traps at one more");
     'S' wasi.hostcall_fuel: Done("most that one call copies through the host: of standard streams and polls of a core module (file contents are not), of every string and list of a component");
     'S' wasi.max_component_handles: Done(STORE_LIMIT);

@@ -131,11 +131,18 @@ impl GoferFs {
         let version = inode.attr_version();
         let (known, _) = inode.attr();
         self.stats.op(Op::HandleStat);
-        let stat = handle.stat(call).ok()?;
+        let Ok(stat) = handle.stat(call) else {
+            file.close(call).ok();
+            return None;
+        };
         let permits = |stat: &Stat| (stat.mode, stat.uid, stat.gid, stat.nlink);
         self.learn(call, inode, &stat, version);
-        let stands = permits(&stat) == permits(&known) && stat.nlink == 1 && self.is_still(call, mark);
-        stands.then_some(file)
+        if permits(&stat) == permits(&known) && stat.nlink == 1 && self.is_still(call, mark) {
+            return Some(file);
+        }
+        // With it goes the handle, unless somebody else has the file open, or it may be kept all the same.
+        file.close(call).ok();
+        None
     }
 
     /// Whether an inode's handles outlive its last file.

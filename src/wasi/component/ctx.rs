@@ -2,11 +2,15 @@
 
 use super::conduct::{Blocking, Conduct};
 use super::descriptor::{Descriptor, DescriptorFlags};
+#[cfg(feature = "p3")]
+use super::guest::WORKERS;
 use super::guest::{Guest, Slot};
 use crate::abi::{Call, Errno};
 use crate::vfs::{self, GoferCtx, Preopen};
 use crate::wasi::fail::{Fail, Outcome};
 use std::sync::Arc;
+#[cfg(feature = "p3")]
+use tokio::sync::Semaphore;
 use wasmtime::component::{HasData, ResourceTable};
 
 /// The state of a component's calls on files. Lives in the `T` of a `Store<T>`, beside the `WasiCtx` and the
@@ -68,6 +72,19 @@ impl GoferComponentCtx {
     #[inline]
     pub(crate) fn check_room(&self) -> Outcome {
         if self.open_descriptors() < self.limit { Ok(()) } else { Err(Errno::Mfile.into()) }
+    }
+
+    /// The turns of its calls on workers.
+    #[cfg(feature = "p3")]
+    pub(crate) fn workers(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.guest.workers)
+    }
+
+    /// How many calls of the guest are on workers ([`Blocking::HandOver`], WASI 0.3).
+    #[cfg(feature = "p3")]
+    #[must_use]
+    pub fn calls_on_workers(&self) -> usize {
+        WORKERS.saturating_sub(self.guest.workers.available_permits())
     }
 
     /// Takes a place for something open: `EMFILE` when none is left.

@@ -6,12 +6,17 @@ use crate::wasi::fail::Outcome;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(feature = "p3")]
+use tokio::sync::Semaphore;
 
 /// What a guest's descriptors and streams share with its context, and outlive it with.
 #[derive(Debug)]
 pub(super) struct Guest {
     /// Files, directories and listings that are open.
     open: AtomicUsize,
+    /// The turns of its calls on workers.
+    #[cfg(feature = "p3")]
+    pub(super) workers: Arc<Semaphore>,
     /// How what is not called by the guest behaves: streams, and the close of what it drops.
     conduct: Mutex<Conduct>,
     /// Counts the changes of that, for who keeps it; never 0.
@@ -24,6 +29,8 @@ impl Guest {
     pub(super) fn new(conduct: Conduct) -> Self {
         Guest {
             open: AtomicUsize::new(0),
+            #[cfg(feature = "p3")]
+            workers: Arc::new(Semaphore::new(WORKERS)),
             conduct: Mutex::new(conduct),
             version: AtomicUsize::new(1),
             buffer: Mutex::new(None),
@@ -91,6 +98,11 @@ impl KeptConduct {
         &self.conduct
     }
 }
+
+/// Most calls of one guest that are on workers at once, where calls run beside each other; more wait for their turn, so that
+/// one guest cannot take all threads.
+#[cfg(feature = "p3")]
+pub(super) const WORKERS: usize = 32;
 
 /// A place among those that the guest may have open; free again when dropped.
 #[derive(Debug)]

@@ -12,7 +12,7 @@
 //! | resources of any kind | `ResourceTable::set_max_capacity` | floods of streams, pollables and errors |
 //! | bytes of one read or write | 64 KiB, [`TRANSFER_MAX`] | a length that the guest made up |
 //! | a path | `PATH_MAX`, before it is copied | as before |
-//! | calls on workers | one per blocked call or stream that waits | threads that nobody waits for |
+//! | calls on workers | one per blocked call or stream that waits; of calls of one guest 32, and more wait for their turn | threads that nobody waits for |
 //!
 //! [`GoferCtx::with_max_descriptors`]: crate::GoferCtx::with_max_descriptors
 

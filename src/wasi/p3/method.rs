@@ -2,13 +2,13 @@
 //!
 //! The interface's functions are asynchronous, and so are the guest's calls: several go on at once, and the store is seen
 //! at their beginning and end alone. What need not wait is answered in the call itself, without a task. What would have to
-//! wait goes to a worker, where the guest's context says so, and takes a place there among what the guest has open: it may
-//! cancel a call and make the next one before the worker has noticed.
+//! wait goes to a worker, where the guest's context says so, in its turn: a guest has so many workers at most, and it may
+//! cancel a call and make the next one before a worker has noticed.
 
 use super::bindings::ErrorCode;
 use super::errors::code;
-use crate::abi::{Call, Result};
-use crate::wasi::component::{Descriptor, Fail, GoferCtxView, GoferView, Outcome, Slot, Tried, attempt, hand_over};
+use crate::abi::{Call, Errno, Result};
+use crate::wasi::component::{Descriptor, Fail, GoferCtxView, GoferView, Outcome, Tried, attempt, hand_over};
 use std::pin::Pin;
 use wasmtime::component::{Accessor, ComponentNamedList, Lift, LinkerInstance, Lower, Resource};
 use wasmtime::{AsContextMut, StoreContextMut};
@@ -83,18 +83,27 @@ impl<T: GoferView + 'static> Interface<'_, T> {
                 let mut store = access.as_context_mut();
                 match attempt(&mut store, params, true, decode, run, finish)? {
                     Tried::Done(done) => Ok(Tried::Done(done)),
-                    Tried::Waits(target, args, call) => Ok(Tried::Waits((target, place(&mut store)?), args, call)),
+                    Tried::Waits(target, args, call) => {
+                        let workers = store.data_mut().gofer().ctx.workers();
+                        Ok(Tried::Waits((target, workers), args, call))
+                    }
                 }
             });
             match tried {
                 Ok(Tried::Done(done)) => at_once(answer(Ok(done))),
                 Err(fail) => at_once(answer(Err(fail))),
-                Ok(Tried::Waits((target, place), args, call)) => Box::pin(async move {
-                    let found = hand_over(&call, move |call| {
-                        let _until_then = place;
-                        run(&target, &args, call)
-                    });
-                    let found = found.await;
+                Ok(Tried::Waits((target, workers), args, call)) => Box::pin(async move {
+                    let found = match workers.acquire_owned().await {
+                        Ok(turn) => {
+                            let work = move |call: &Call| {
+                                // Until the worker is done, also when nobody waits for it any more.
+                                let _turn = turn;
+                                run(&target, &args, call)
+                            };
+                            hand_over(&call, work).await
+                        }
+                        Err(_) => Err(Errno::Canceled.into()),
+                    };
                     answer(found.map_err(Fail::from).and_then(|found| {
                         accessor.with(|mut access| {
                             let mut view = access.data_mut().gofer();
@@ -123,9 +132,4 @@ impl<T: GoferView + 'static> Interface<'_, T> {
             at_once(answer(name, accessor.with(|mut access| run(&mut access.data_mut().gofer(), params))))
         })
     }
-}
-
-/// A place for a call on a worker.
-fn place<T: GoferView + 'static>(store: &mut StoreContextMut<'_, T>) -> Outcome<Slot> {
-    store.data_mut().gofer().ctx.slot()
 }
