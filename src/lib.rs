@@ -40,6 +40,8 @@ pub mod abi;
 pub mod backend;
 pub mod gofer;
 mod hostfs;
+#[doc(hidden)]
+pub mod proto;
 mod sync;
 mod sys;
 pub mod vfs;
