@@ -44,6 +44,8 @@ mod hostfs;
 pub mod proto;
 mod sync;
 mod sys;
+#[doc(hidden)]
+pub mod transport;
 pub mod vfs;
 pub mod wasi;
 
