@@ -18,7 +18,7 @@ use std::time::Duration;
 /// How long one system call waits before the call that waits in it is looked at again.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// Descriptors that one receipt has room for. More than any message has, so that surplus ones can be told from a lack of
+/// Descriptors that one receipt has room for; alignment may make it one or two more. More than any message has, so that surplus ones can be told from a lack of
 /// descriptors.
 const ROOM: usize = 8;
 
@@ -123,7 +123,8 @@ impl Stream {
     }
 
     /// Makes a system call, again for as long as the call goes on: it waits in the system call itself where that ends
-    /// in time, and in poll(2) where the deadline is near or the socket does not wait.
+    /// in time, and in poll(2) where the deadline is near or the socket does not wait. What can be done at once is done
+    /// whatever the call says, so that no answer is thrown away half way for a deadline that passed while it was made.
     fn attempts<T>(
         &self,
         call: &Call,
@@ -131,11 +132,13 @@ impl Stream {
         mut attempt: impl FnMut(bool) -> io::Result<T>,
     ) -> Result<T, TransportError> {
         loop {
-            goes_on(call)?;
             let near = call.deadline.is_some_and(|deadline| deadline < monotonic() + SLICE);
-            match attempt(near) {
-                Err(io::Errno::AGAIN) => self.wait(call, events)?,
-                Err(io::Errno::INTR) => {}
+            match attempt(near || call.is_cancelled()) {
+                Err(io::Errno::AGAIN) => {
+                    goes_on(call)?;
+                    self.wait(call, events)?;
+                }
+                Err(io::Errno::INTR) => goes_on(call)?,
                 other => return other.map_err(TransportError::os),
             }
         }

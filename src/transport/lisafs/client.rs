@@ -5,7 +5,7 @@ use crate::abi::{Call, Errno, Error, Result};
 use crate::proto::lisafs::{
     Encode, ErrorReply, FdId, HEADER_BYTES, Header, Inode, Mid, Mount, Offered, Request, Writer, created_ids, decode,
 };
-use crate::transport::error::{TransportError, Violation};
+use crate::transport::error::{TransportError, Violation, goes_on};
 use crate::transport::stream::{Cargo, KEPT, Stream};
 use rustix::fd::OwnedFd;
 use rustix::io::IoSlice;
@@ -135,6 +135,7 @@ impl Client {
         if !call.may_wait {
             return Err(Error::WouldWait);
         }
+        goes_on(call)?;
         self.settle(call)?;
         self.prepare(R::MID, request, tail.len())?;
         self.send(call, R::MID, tail)?;
@@ -184,7 +185,10 @@ impl Client {
         while self.sent < length {
             let own = self.out.get(self.sent..).unwrap_or_default();
             let tail_left = tail.get(self.sent.saturating_sub(self.out.len())..).unwrap_or_default();
-            match self.stream.send(call, &[IoSlice::new(own), IoSlice::new(tail_left)], &[]) {
+            // Only the first bytes are sent without a look at the call: a peer could take one at a time.
+            let goes_on = if self.sent > 0 { goes_on(call) } else { Ok(()) };
+            let parts = [IoSlice::new(own), IoSlice::new(tail_left)];
+            match goes_on.and_then(|()| self.stream.send(call, &parts, &[])) {
                 Ok(count) => {
                     self.owed = Some(mid);
                     self.sent = self.sent.saturating_add(count);

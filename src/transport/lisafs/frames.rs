@@ -2,7 +2,7 @@
 
 use crate::abi::Call;
 use crate::proto::lisafs::{HEADER_BYTES, Header, Mid};
-use crate::transport::error::{TransportError, Violation};
+use crate::transport::error::{TransportError, Violation, goes_on};
 use crate::transport::stream::{Cargo, Stream};
 use std::ops::Range;
 
@@ -44,6 +44,7 @@ impl Frames {
         call: &Call,
         mut cargo: Option<&mut Cargo>,
     ) -> Result<Frame, TransportError> {
+        let mut received = false;
         loop {
             let needed = match self.header() {
                 None => HEADER_BYTES,
@@ -59,6 +60,10 @@ impl Frames {
                     needed
                 }
             };
+            if received {
+                // Else a peer that sends byte after byte would hold the call for as long as it likes.
+                goes_on(call)?;
+            }
             self.make_room(needed);
             let room = self.buffer.get_mut(self.filled.end..).unwrap_or_default();
             match stream.receive(call, room, cargo.as_deref_mut())? {
@@ -66,6 +71,7 @@ impl Frames {
                 0 => return Err(Violation::CutOff.into()),
                 count => self.filled.end = self.filled.end.saturating_add(count),
             }
+            received = true;
         }
     }
 
@@ -101,5 +107,42 @@ impl Frames {
         if needed > self.buffer.len() {
             self.buffer.resize(needed, 0);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BUFFER_MIN, Frames};
+    use crate::abi::Call;
+    use crate::proto::lisafs::{Header, Mid};
+    use crate::transport::Stream;
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn receive_of_an_announcement_over_the_limit_takes_no_memory_for_it() {
+        let (ours, mut peer) = UnixStream::pair().expect("a pair");
+        let stream = Stream::new(ours.into()).expect("a stream");
+        let mut frames = Frames::new(1 << 20);
+        peer.write_all(&Header::new(Mid::WALK, (1 << 20) + 1).expect("a header").to_bytes()).expect("sent");
+        assert!(frames.receive(&stream, &Call::WAITING, None).is_err());
+        assert_eq!((frames.buffer.len(), frames.buffer.capacity()), (BUFFER_MIN, BUFFER_MIN));
+    }
+
+    #[test]
+    fn receive_of_frames_that_do_not_end_with_the_buffer_keeps_its_size() {
+        let (ours, mut peer) = UnixStream::pair().expect("a pair");
+        let stream = Stream::new(ours.into()).expect("a stream");
+        let mut frames = Frames::new(1 << 20);
+        // Several are in the buffer at once, and one of them only in part.
+        for round in 0..100u8 {
+            let frame = [&Header::new(Mid::WALK, 5000).expect("a header").to_bytes()[..], &[round; 5000]].concat();
+            peer.write_all(&frame.repeat(4)).expect("sent");
+            for _ in 0..4 {
+                let frame = frames.receive(&stream, &Call::WAITING, None).expect("a frame");
+                assert!(frames.payload(&frame) == [round; 5000]);
+            }
+        }
+        assert_eq!(frames.buffer.len(), BUFFER_MIN);
     }
 }

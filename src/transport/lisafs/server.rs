@@ -3,7 +3,7 @@
 use super::frames::Frames;
 use crate::abi::{Call, Errno};
 use crate::proto::lisafs::{Encode, ErrorReply, HEADER_BYTES, Header, Mid, Writer};
-use crate::transport::error::TransportError;
+use crate::transport::error::{TransportError, goes_on};
 use crate::transport::stream::{KEPT, Stream};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::IoSlice;
@@ -76,7 +76,7 @@ impl Server {
             }
             Err(errno) => {
                 self.out.truncate(HEADER_BYTES);
-                // Four bytes fit under any limit that a request fitted under: this one is not the client's to choose.
+                // The number of the failure has room whatever the limit is.
                 let written = ErrorReply::new(errno).encode(&mut Writer::new(&mut self.out, size_of::<u32>()));
                 written.map_err(|_| TransportError::Os(Errno::Overflow)).and_then(|()| self.send(call, Mid::ERROR, &[]))
             }
@@ -92,12 +92,15 @@ impl Server {
             place.copy_from_slice(&header.to_bytes());
         }
         let mut left = self.out.as_slice();
-        while !left.is_empty() {
+        loop {
             let count = self.stream.send(call, &[IoSlice::new(left)], fds)?;
             left = left.get(count..).unwrap_or_default();
+            if left.is_empty() {
+                return Ok(());
+            }
             fds = &[];
+            goes_on(call)?;
         }
-        Ok(())
     }
 
     fn end(&mut self, error: TransportError) -> TransportError {

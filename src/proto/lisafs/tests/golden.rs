@@ -10,8 +10,8 @@ use crate::proto::lisafs::{
 /// The bytes of a text of hexadecimal digits.
 fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
-    let digit = |d: u8| (d as char).to_digit(16).expect("a digit") as u8;
-    digits.chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
+    let digit = |d: u8| (d as char).to_digit(16).expect("a digit");
+    digits.chunks(2).map(|pair| u8::try_from(digit(pair[0]) << 4 | digit(pair[1])).expect("two digits")).collect()
 }
 
 /// The frame of a message.

@@ -69,7 +69,7 @@ pub(super) fn requests<'r>(parts: &'r Parts, names: &'r [Name<'r>]) -> Vec<AnyRe
     let (fd, dir, socket) = (FdId::new(a), FdId::new(b), FdId::new(c));
     let (name, new_name) = (names[0], names[1]);
     let (data, value) = (&parts.blobs[0][..], Str(&parts.blobs[1]));
-    let common = CreateCommon { dir, uid: i, gid: j, mode: k as u16 };
+    let common = CreateCommon { dir, uid: i, gid: j, mode: u16::try_from(k & 0xffff).expect("16 bits") };
     let path = StatPath { with_start: parts.with_start, names: Names::List(names) };
     let connect = Connect { fd, socket_type: i };
     let rename = RenameAt { old_dir: fd, new_dir: dir, old_name: name, new_name };
