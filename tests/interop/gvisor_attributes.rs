@@ -59,7 +59,7 @@ fn statfs_is_what_the_host_tells_and_xattrs_are_answered() {
     let Some(mut gofer) = Gofer::start("statfs", &[]) else { return };
     let fd = gofer.root;
     let figures = gofer.ask(&FStatFs { fd }, |reply| reply.to_stat_fs()).expect("answered").expect("figures");
-    let host = rustix::fs::statfs(&gofer.host(".")).expect("figures");
+    let host = rustix::fs::statfs(gofer.host(".")).expect("figures");
     assert_eq!((figures.blocks, figures.files), (host.f_blocks, host.f_files));
     assert_eq!((figures.magic, figures.name_max), (host.f_type.cast_unsigned(), host.f_namelen.cast_unsigned()));
     // Versions before 2024 have none.

@@ -13,7 +13,7 @@ fn timespec() -> impl Strategy<Value = Timespec> {
 }
 
 fn stat() -> impl Strategy<Value = Stat> {
-    let key = (any::<u64>(), any::<u64>(), prop::option::of(any::<i64>()));
+    let key = (any::<u64>(), any::<u64>(), prop::option::of(prop_oneof![any::<i64>(), Just(i64::MIN), Just(i64::MAX)]));
     let numbers = (1u8..=7, any::<u32>(), any::<u32>(), any::<u32>(), any::<u32>());
     let sizes = (0..=i64::MAX.cast_unsigned(), any::<u64>(), any::<u32>());
     let times = (timespec(), timespec(), timespec());
