@@ -40,8 +40,12 @@ pub mod abi;
 pub mod backend;
 pub mod gofer;
 mod hostfs;
+#[doc(hidden)]
+pub mod proto;
 mod sync;
 mod sys;
+#[doc(hidden)]
+pub mod transport;
 pub mod vfs;
 pub mod wasi;
 

@@ -29,7 +29,9 @@ impl Timespec {
     /// Nanoseconds since 1970 in the range of `i64`, saturating at both ends.
     #[must_use]
     pub fn to_nanos_signed(self) -> i64 {
-        self.secs.saturating_mul(1_000_000_000).saturating_add(i64::from(self.nanos))
+        // In 128 bits: the seconds alone may be out of range where the nanoseconds bring them back.
+        let nanos = i128::from(self.secs) * 1_000_000_000 + i128::from(self.nanos);
+        i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
     }
 }
 
@@ -42,6 +44,18 @@ mod tests {
         assert_eq!(Timespec { secs: -1, nanos: 5 }.to_nanos(), None);
         assert_eq!(Timespec { secs: i64::MAX, nanos: 999_999_999 }.to_nanos(), Some(u64::MAX));
         assert_eq!(Timespec { secs: i64::MIN, nanos: 0 }.to_nanos_signed(), i64::MIN);
+    }
+
+    #[test]
+    fn to_nanos_signed_at_the_ends_of_its_range_is_exact() {
+        let first = Timespec { secs: -9_223_372_037, nanos: 145_224_192 };
+        assert_eq!(first.to_nanos_signed(), i64::MIN);
+        assert_eq!(Timespec { nanos: 145_224_193, ..first }.to_nanos_signed(), i64::MIN + 1);
+        assert_eq!(Timespec { nanos: 145_224_191, ..first }.to_nanos_signed(), i64::MIN);
+        let last = Timespec { secs: 9_223_372_036, nanos: 854_775_807 };
+        assert_eq!(last.to_nanos_signed(), i64::MAX);
+        assert_eq!(Timespec { nanos: 854_775_806, ..last }.to_nanos_signed(), i64::MAX - 1);
+        assert_eq!(Timespec { nanos: 854_775_808, ..last }.to_nanos_signed(), i64::MAX);
     }
 
     #[test]

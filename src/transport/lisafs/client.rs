@@ -1,0 +1,253 @@
+//! The asking end of a connection.
+
+use super::frames::{Frame, Frames};
+use crate::abi::{Call, Errno, Error, Result};
+use crate::proto::lisafs::{
+    Encode, ErrorReply, FdId, HEADER_BYTES, Header, Inode, Mid, Mount, Offered, Request, Writer, created_ids, decode,
+};
+use crate::transport::error::{TransportError, Violation, goes_on};
+use crate::transport::stream::{Cargo, KEPT, Stream};
+use rustix::fd::OwnedFd;
+use rustix::io::IoSlice;
+use smallvec::SmallVec;
+
+/// The largest payload before the server has said what it takes: enough for a mount's answer with 32,000 numbers.
+const LIMIT_BEFORE_MOUNT: usize = 64 * 1024;
+
+/// The smallest largest message that a server may have: a walk over a few names fits.
+const LIMIT_MIN: usize = 4 * 1024;
+
+/// The largest payload of ours, whatever the server takes: what a buffer can grow to.
+const LIMIT_MAX: usize = 4 * 1024 * 1024;
+
+/// The answer to a request.
+#[derive(Debug)]
+pub struct Answer<T> {
+    /// The message. It borrows from the connection.
+    pub message: T,
+    /// The descriptors that came with it, at most as many as the message may have. They are closed on exec, and nothing
+    /// else is known of them: what they refer to is what the server chose.
+    pub fds: SmallVec<[OwnedFd; KEPT]>,
+}
+
+/// The answer to a mount.
+#[derive(Debug)]
+pub struct Mounted {
+    /// The root.
+    pub root: Inode,
+    /// The directory that the root is, where the server hands it out.
+    pub fd: Option<OwnedFd>,
+}
+
+/// A connection to a server: one request at a time. A request that fails with an errno of the server's leaves the
+/// connection as it was; so does one whose call ends before the answer is there. What the peer does against the protocol
+/// ends the connection: every request from then on is `EIO`.
+#[derive(Debug)]
+pub struct Client {
+    stream: Stream,
+    frames: Frames,
+    /// The frame that goes out, or went.
+    out: Vec<u8>,
+    /// Bytes of it that went, while an answer is owed.
+    sent: usize,
+    /// The request whose answer did not come yet.
+    owed: Option<Mid>,
+    /// Descriptors that came with the part of that answer that is there.
+    cargo: Cargo,
+    limit: usize,
+    offered: Offered,
+    ended: Option<TransportError>,
+    orphans: Vec<FdId>,
+}
+
+impl Client {
+    /// A connection over a socket that nothing was sent over yet.
+    #[must_use]
+    pub fn new(stream: Stream) -> Client {
+        Client {
+            stream,
+            frames: Frames::new(LIMIT_BEFORE_MOUNT),
+            out: Vec::new(),
+            sent: 0,
+            owed: None,
+            cargo: Cargo::default(),
+            limit: LIMIT_BEFORE_MOUNT,
+            offered: Offered::default(),
+            ended: None,
+            orphans: Vec::new(),
+        }
+    }
+
+    /// Asks for the root, and takes over what the server says of itself: its messages, and how large they may be.
+    pub fn mount(&mut self, call: &Call) -> Result<Mounted> {
+        let mut answer = self.call(call, &Mount {})?;
+        let (root, max_message) = (*answer.message.root, answer.message.max_message);
+        let offered = Offered::from_wire(answer.message.mids);
+        let mounted = Mounted { root, fd: answer.fds.pop() };
+        let limit = usize::try_from(max_message).unwrap_or(LIMIT_MAX).min(LIMIT_MAX);
+        if limit < LIMIT_MIN {
+            return Err(self.end(Violation::Limit.into()));
+        }
+        self.limit = limit;
+        self.frames.set_limit(limit);
+        self.offered = offered;
+        Ok(mounted)
+    }
+
+    /// Whether the server said at the mount that it knows this message.
+    #[must_use]
+    pub fn offers(&self, mid: Mid) -> bool {
+        self.offered.has(mid)
+    }
+
+    /// The largest payload of a message, in bytes.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// What ended the connection, if something did.
+    #[must_use]
+    pub fn ended(&self) -> Option<TransportError> {
+        self.ended
+    }
+
+    /// Takes out the files that answers gave which nobody waited for any more, or which could not be used: they are to
+    /// be closed.
+    pub fn take_orphans(&mut self) -> Vec<FdId> {
+        std::mem::take(&mut self.orphans)
+    }
+
+    /// Makes a request and waits for its answer.
+    ///
+    /// # Errors
+    ///
+    /// The server's errno; `EIO` for an answer that is none, and once the connection ended; `EOVERFLOW` for a request
+    /// larger than the server takes; `EMFILE` when descriptors came for which this process has no room (the files that
+    /// the answer gave are orphans then); `ETIMEDOUT` and `ECANCELED` when the call ends first, in which case nothing was
+    /// sent, or the request is carried out later or was; [`Error::WouldWait`] when the call may not wait.
+    pub fn call<R: Request>(&mut self, call: &Call, request: &R) -> Result<Answer<R::Reply<'_>>> {
+        self.call_with(call, request, &[])
+    }
+
+    /// As [`Client::call`], with bytes that follow the request's own and are sent from where they are.
+    pub fn call_with<R: Request>(&mut self, call: &Call, request: &R, tail: &[u8]) -> Result<Answer<R::Reply<'_>>> {
+        if !call.may_wait {
+            return Err(Error::WouldWait);
+        }
+        goes_on(call)?;
+        self.settle(call)?;
+        self.prepare(R::MID, request, tail.len())?;
+        self.send(call, R::MID, tail)?;
+        let frame = self.receive(call)?;
+        let mut cargo = std::mem::take(&mut self.cargo);
+        self.judge::<R>(&frame, &cargo)?;
+        cargo.fds.truncate(R::FDS);
+        let message = decode(self.frames.payload(&frame))?;
+        Ok(Answer { message, fds: cargo.fds })
+    }
+
+    /// Brings to its end what a call left that ended first: sends the rest of its request, and takes its answer.
+    fn settle(&mut self, call: &Call) -> Result<()> {
+        if self.ended.is_some() {
+            return Err(Errno::Io.into());
+        }
+        let Some(mid) = self.owed else { return Ok(()) };
+        self.send(call, mid, &[])?;
+        let frame = self.receive(call)?;
+        self.cargo = Cargo::default();
+        if frame.mid != mid && frame.mid != Mid::ERROR {
+            return Err(self.end(Violation::WrongMessage { mid: frame.mid.0 }.into()));
+        }
+        self.adopt(&frame);
+        Ok(())
+    }
+
+    /// Writes the frame of a request with `tail` bytes that are not in it.
+    fn prepare(&mut self, mid: Mid, request: &impl Encode, tail: usize) -> Result<()> {
+        self.out.clear();
+        self.sent = 0;
+        self.out.resize(HEADER_BYTES, 0);
+        let mut writer = Writer::new(&mut self.out, self.limit.saturating_sub(tail));
+        let encoded = request.encode(&mut writer);
+        let payload = writer.written().saturating_add(tail);
+        let header = Header::new(mid, payload).filter(|_| encoded.is_ok() && payload <= self.limit);
+        let header = header.ok_or(Errno::Overflow)?;
+        if let Some(place) = self.out.get_mut(..HEADER_BYTES) {
+            place.copy_from_slice(&header.to_bytes());
+        }
+        Ok(())
+    }
+
+    /// Sends what is left of the frame. A call that ends before the first byte leaves nothing to be done.
+    fn send(&mut self, call: &Call, mid: Mid, tail: &[u8]) -> Result<()> {
+        let length = self.out.len().saturating_add(tail.len());
+        while self.sent < length {
+            let own = self.out.get(self.sent..).unwrap_or_default();
+            let tail_left = tail.get(self.sent.saturating_sub(self.out.len())..).unwrap_or_default();
+            // Only the first bytes are sent without a look at the call: a peer could take one at a time.
+            let goes_on = if self.sent > 0 { goes_on(call) } else { Ok(()) };
+            let parts = [IoSlice::new(own), IoSlice::new(tail_left)];
+            match goes_on.and_then(|()| self.stream.send(call, &parts, &[])) {
+                Ok(count) => {
+                    self.owed = Some(mid);
+                    self.sent = self.sent.saturating_add(count);
+                }
+                Err(error) => {
+                    if error.is_passing() && self.sent > 0 {
+                        // The frame has to be sent whole, and the tail goes with this call.
+                        self.out.extend_from_slice(tail);
+                    }
+                    return Err(self.end(error));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the answer.
+    fn receive(&mut self, call: &Call) -> Result<Frame> {
+        match self.frames.receive(&self.stream, call, Some(&mut self.cargo)) {
+            Ok(frame) if self.frames.has_more() => {
+                let _ = frame;
+                Err(self.end(Violation::Unasked.into()))
+            }
+            Ok(frame) => {
+                self.owed = None;
+                Ok(frame)
+            }
+            Err(error) => Err(self.end(error)),
+        }
+    }
+
+    /// Whether a frame is the answer that was asked for, and can be used.
+    fn judge<R: Request>(&mut self, frame: &Frame, cargo: &Cargo) -> Result<()> {
+        if frame.mid == Mid::ERROR {
+            let reply: ErrorReply = decode(self.frames.payload(frame))?;
+            return Err(reply.to_errno().into());
+        }
+        if frame.mid != R::MID {
+            return Err(self.end(Violation::WrongMessage { mid: frame.mid.0 }.into()));
+        }
+        if cargo.lost {
+            self.adopt(frame);
+            return Err(Errno::Mfile.into());
+        }
+        Ok(())
+    }
+
+    /// Notes the files that an answer gave to nobody.
+    fn adopt(&mut self, frame: &Frame) {
+        let orphans = &mut self.orphans;
+        created_ids(frame.mid, self.frames.payload(frame), |id| orphans.push(id));
+    }
+
+    /// Ends the connection, unless it is only the call that ended.
+    fn end(&mut self, error: TransportError) -> Error {
+        if !error.is_passing() {
+            self.ended = Some(error);
+            self.cargo = Cargo::default();
+        }
+        error.into()
+    }
+}

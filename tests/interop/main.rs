@@ -1,0 +1,10 @@
+//! Our ends of the wire with the programs that others made: gVisor's gofer (`runsc`), started by itself.
+//!
+//! A program that is not installed is skipped, aloud, unless the variable `INTEROP_REQUIRED` names it. `INTEROP_RUNSC` is
+//! the path of another gofer than the installed one.
+
+mod gofer;
+mod gvisor_attributes;
+mod gvisor_files;
+mod gvisor_names;
+mod gvisor_sockets;
