@@ -8,3 +8,6 @@ mod fail;
 pub mod p1;
 #[cfg(feature = "p2")]
 pub mod p2;
+
+#[cfg(any(feature = "p1", feature = "p2", feature = "p3"))]
+pub use fail::{Fail, Outcome};
