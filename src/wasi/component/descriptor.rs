@@ -84,12 +84,17 @@ impl Drop for OpenedFile {
     /// Closes it. What could not be brought out stays dirty, and is told by whoever shuts the mounts down.
     fn drop(&mut self) {
         // One that no guest ever had is closed by the next operation on its filesystem.
-        let (Some(file), Some(slot)) = (self.file.take(), &self.slot) else { return };
+        let (Some(file), Some(slot)) = (self.file.take(), self.slot.take()) else { return };
         let conduct = slot.guest().conduct();
         match conduct.blocking {
             // Only one that could be written has something to bring out.
             Blocking::HandOver if file.rights().contains(Rights::WRITE) => {
-                Background::detached(&conduct.waiting, move |call| file.close(call));
+                Background::detached(&conduct.waiting, move |call| {
+                    let closed = file.close(call);
+                    // It counts until then: closes that wait are bounded like what is open.
+                    drop(slot);
+                    closed
+                });
             }
             Blocking::Inline | Blocking::HandOver => drop(file.close(conduct.first(true))),
         }
