@@ -10,3 +10,6 @@ pub mod p1;
 pub mod p2;
 #[cfg(feature = "p3")]
 pub mod p3;
+
+#[cfg(any(feature = "p1", feature = "p2", feature = "p3"))]
+pub use fail::{Fail, Outcome};

@@ -7,6 +7,7 @@ mod attacks;
 mod descriptors;
 mod kit;
 mod limits;
+mod linking;
 mod listing;
 mod paths;
 mod reading;

@@ -116,6 +116,12 @@ mod tests {
     use crate::wasi::component::Fail;
 
     #[test]
+    fn descriptor_type_of_what_nobody_knows_is_another_one() {
+        assert!(matches!(descriptor_type(None), DescriptorType::Other(None)));
+        assert!(matches!(descriptor_type(Some(FileType::Socket)), DescriptorType::Socket));
+    }
+
+    #[test]
     fn instant_before_1970_has_negative_seconds() {
         let before = instant(Timespec { secs: -1, nanos: 999_999_999 });
         assert_eq!((before.seconds, before.nanoseconds), (-1, 999_999_999));

@@ -8,6 +8,9 @@ mod scene;
 mod streams;
 
 pub(crate) use abi::{Code, NewTime};
-pub(crate) use guest::{Guest, Word, args};
+#[cfg(feature = "p2")]
+pub(crate) use component::component;
+pub(crate) use component::engine;
+pub(crate) use guest::{Guest, Host, Word, args};
 pub(crate) use scene::{Scene, at_root, mount, options};
 pub(crate) use streams::{BUFFER, End, Moved};
