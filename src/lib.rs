@@ -40,6 +40,8 @@ pub mod abi;
 pub mod backend;
 pub mod gofer;
 mod hostfs;
+#[cfg(feature = "sidecar")]
+pub mod sidecar;
 mod sync;
 mod sys;
 pub mod vfs;
