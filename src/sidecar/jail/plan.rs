@@ -183,7 +183,7 @@ impl Jail {
         // It asks for the limit of descriptors, which is not to be asked for any more behind the next step.
         let _ = FdBudget::process();
         if self.has(Mechanism::Seccomp) {
-            let calls = steps.attempt(seccomp::restrict(self.threads > 0, self.listens))?;
+            let calls = steps.attempt(seccomp::restrict(self.threads > 0, self.listens, self.read_only))?;
             steps.held.extend(calls.map(|calls| format!("{calls} system calls")));
         }
         Ok(self.export)

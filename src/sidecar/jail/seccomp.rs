@@ -4,14 +4,14 @@
 use super::step::StepError;
 use libc::{
     SYS_accept4, SYS_brk, SYS_clock_gettime, SYS_clone, SYS_clone3, SYS_close, SYS_exit, SYS_exit_group, SYS_fadvise64,
-    SYS_fallocate, SYS_fchdir, SYS_fchmod, SYS_fchmodat, SYS_fchown, SYS_fchownat, SYS_fcntl, SYS_fdatasync, SYS_flock,
-    SYS_fstat, SYS_fstatfs, SYS_fsync, SYS_ftruncate, SYS_futex, SYS_getdents64, SYS_getrandom, SYS_getsockopt,
-    SYS_gettid, SYS_inotify_add_watch, SYS_inotify_init1, SYS_inotify_rm_watch, SYS_ioctl, SYS_linkat, SYS_lseek,
-    SYS_madvise, SYS_memfd_create, SYS_mkdirat, SYS_mknodat, SYS_mmap, SYS_mprotect, SYS_mremap, SYS_munmap,
-    SYS_openat, SYS_openat2, SYS_ppoll, SYS_prctl, SYS_pread64, SYS_preadv, SYS_pwrite64, SYS_pwritev, SYS_pwritev2,
-    SYS_read, SYS_readlinkat, SYS_recvmsg, SYS_renameat, SYS_restart_syscall, SYS_rseq, SYS_rt_sigprocmask,
-    SYS_rt_sigreturn, SYS_sched_getaffinity, SYS_sched_yield, SYS_sendmsg, SYS_set_robust_list, SYS_sigaltstack,
-    SYS_statx, SYS_symlinkat, SYS_syncfs, SYS_unlinkat, SYS_utimensat, SYS_write, c_int, c_long,
+    SYS_fallocate, SYS_fchdir, SYS_fchmod, SYS_fchmodat, SYS_fchownat, SYS_fcntl, SYS_fdatasync, SYS_flock,
+    SYS_fstatfs, SYS_fsync, SYS_ftruncate, SYS_futex, SYS_getdents64, SYS_getrandom, SYS_getsockopt, SYS_gettid,
+    SYS_inotify_add_watch, SYS_inotify_init1, SYS_inotify_rm_watch, SYS_ioctl, SYS_linkat, SYS_lseek, SYS_madvise,
+    SYS_memfd_create, SYS_mkdirat, SYS_mknodat, SYS_mmap, SYS_mprotect, SYS_mremap, SYS_munmap, SYS_openat,
+    SYS_openat2, SYS_ppoll, SYS_prctl, SYS_pread64, SYS_preadv, SYS_pwrite64, SYS_pwritev, SYS_pwritev2, SYS_read,
+    SYS_readlinkat, SYS_recvmsg, SYS_renameat, SYS_restart_syscall, SYS_rseq, SYS_rt_sigprocmask, SYS_rt_sigreturn,
+    SYS_sched_getaffinity, SYS_sched_yield, SYS_sendmsg, SYS_set_robust_list, SYS_sigaltstack, SYS_statx,
+    SYS_symlinkat, SYS_syncfs, SYS_unlinkat, SYS_utimensat, SYS_write, c_int, c_long,
 };
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
@@ -24,6 +24,8 @@ use std::collections::BTreeMap;
 enum For {
     /// Every one.
     All,
+    /// Every one too; where the export is read-only, it is answered with `EROFS`.
+    Writable,
     /// One that starts threads.
     Threads,
     /// One that accepts connections.
@@ -106,33 +108,31 @@ const ALLOWED: &[Row] = rows! {
     SYS_openat2 All [] "walk: a path beneath a directory, without links";
     SYS_close All [] "every descriptor";
     SYS_statx All [] "stat";
-    SYS_fstat All [] "data: the end of a file behind an append";
     SYS_pread64 All [] "data";
     SYS_preadv All [] "data";
-    SYS_pwrite64 All [] "data";
-    SYS_pwritev All [] "data";
-    SYS_pwritev2 All [] "data: append";
+    SYS_pwrite64 Writable [] "data";
+    SYS_pwritev Writable [] "data";
+    SYS_pwritev2 Writable [] "data: append";
     SYS_ftruncate All [] "set_stat, open: a length; and of a channel's memory";
-    SYS_fallocate All [[is(1, 0)]] "data: reserves room, never punches holes";
+    SYS_fallocate Writable [[is(1, 0)]] "data: reserves room, never punches holes";
     SYS_fadvise64 All [] "data";
     SYS_fsync All [] "sync";
     SYS_fdatasync All [] "sync";
     SYS_syncfs All [] "sync";
     SYS_lseek All [] "dirents: to a cookie";
     SYS_getdents64 All [] "dirents";
-    SYS_mkdirat All [] "mkdir";
-    SYS_mknodat All [[of_type(2, libc::S_IFIFO)], [of_type(2, libc::S_IFSOCK)], [of_type(2, libc::S_IFREG)]]
+    SYS_mkdirat Writable [] "mkdir";
+    SYS_mknodat Writable [[of_type(2, libc::S_IFIFO)], [of_type(2, libc::S_IFSOCK)], [of_type(2, libc::S_IFREG)]]
         "mknod: no devices";
-    SYS_symlinkat All [] "symlink";
+    SYS_symlinkat Writable [] "symlink";
     SYS_readlinkat All [] "symlink";
-    SYS_linkat All [[is(4, 0)]] "link: by name, following nothing";
-    SYS_unlinkat All [] "remove";
-    SYS_renameat All [] "rename";
-    SYS_fchmod All [] "set_stat: of a file";
-    SYS_fchmodat All [] "set_stat: of a directory";
-    SYS_fchown All [] "set_stat: of an open file";
-    SYS_fchownat All [[has(4, libc::AT_EMPTY_PATH)]] "set_stat: of what is held";
-    SYS_utimensat All [] "set_stat";
+    SYS_linkat Writable [[is(4, 0)]] "link: by name, following nothing";
+    SYS_unlinkat Writable [] "remove";
+    SYS_renameat Writable [] "rename";
+    SYS_fchmod Writable [] "set_stat: of a file";
+    SYS_fchmodat Writable [] "set_stat: of a directory";
+    SYS_fchownat Writable [[has(4, libc::AT_EMPTY_PATH)]] "set_stat: of what is held or open";
+    SYS_utimensat Writable [] "set_stat";
     SYS_fstatfs All [] "statfs";
     SYS_flock All [] "lock";
     SYS_inotify_init1 All [] "watch";
@@ -200,7 +200,7 @@ pub fn allowed(threads: bool, listens: bool) -> impl Iterator<Item = &'static st
 
 fn rows_for(rows: &'static [Row], threads: bool, listens: bool) -> impl Iterator<Item = &'static Row> {
     rows.iter().filter(move |row| match row.of {
-        For::All => true,
+        For::All | For::Writable => true,
         For::Threads => threads,
         For::Listener => listens,
     })
@@ -208,21 +208,25 @@ fn rows_for(rows: &'static [Row], threads: bool, listens: bool) -> impl Iterator
 
 /// Binds this thread, and those that it starts, to the list; answers its length.
 ///
-/// Of several programs the kernel takes the harshest answer, so the first, which says `ENOSYS` to some and otherwise
-/// lets everything through, holds beside the second, which has to let those through.
-pub(super) fn restrict(threads: bool, listens: bool) -> Result<usize, StepError> {
-    let refused = || rows_for(REFUSED, threads, listens);
-    let unimplemented = SeccompAction::Errno(libc::ENOSYS.cast_unsigned());
-    let lenient = program(refused(), SeccompAction::Allow, unimplemented)?;
-    // A call that is refused in part has its own row in the list.
+/// Of several programs the kernel takes the harshest answer. So those that say `ENOSYS` and `EROFS` to some calls and let
+/// all others through hold beside the last, which has to let those through.
+pub(super) fn restrict(threads: bool, listens: bool, read_only: bool) -> Result<usize, StepError> {
+    let answer = |errno: c_int| SeccompAction::Errno(errno.cast_unsigned());
     let listed = || rows_for(ALLOWED, threads, listens);
+    let refused = || rows_for(REFUSED, threads, listens);
+    let changing = || listed().filter(move |row| read_only && row.of == For::Writable);
+    // A call that is refused in part has its own row in the list.
     let refused_whole = refused().filter(|row| listed().all(|other| other.number != row.number));
-    let strict = program(listed().chain(refused_whole), SeccompAction::KillProcess, SeccompAction::Allow)?;
-    for program in [&lenient, &strict] {
-        // The first lets through what loads the second: seccomp(2), and prctl(2) with PR_SET_NO_NEW_PRIVS.
+    let programs = [
+        program(refused(), SeccompAction::Allow, answer(libc::ENOSYS))?,
+        program(changing(), SeccompAction::Allow, answer(libc::EROFS))?,
+        program(listed().chain(refused_whole), SeccompAction::KillProcess, SeccompAction::Allow)?,
+    ];
+    for program in &programs {
+        // Each lets through what loads the next: seccomp(2), and prctl(2) with PR_SET_NO_NEW_PRIVS.
         apply_filter(program).map_err(failed)?;
     }
-    Ok(listed().count())
+    Ok(listed().count() - changing().count())
 }
 
 fn program(
@@ -301,6 +305,6 @@ mod tests {
 
     #[test]
     fn every_row_says_why() {
-        assert!(ALLOWED.iter().chain(REFUSED).all(|row| row.why.len() > 5));
+        assert!(ALLOWED.iter().chain(REFUSED).all(|row| !row.why.is_empty()));
     }
 }

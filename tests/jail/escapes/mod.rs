@@ -1,0 +1,207 @@
+//! Ways out of the jail, each tried from inside by a process that has been taken over, and from outside to show that it
+//! is one.
+//!
+//! A way is tried in the jail as it is, and once more without the list of system calls, which would end the process
+//! before anything else could show that it holds too. From outside it must lead where it should lead; ways that would do
+//! harm there are not tried, and say why.
+
+mod kernel;
+mod memory;
+mod mounts;
+pub(crate) mod moved;
+mod paths;
+mod privileges;
+mod processes;
+mod sockets;
+mod world;
+
+use crate::child::option;
+use crate::start::{Counts, KILLED, Place, Ran, Who};
+use std::os::fd::{AsRawFd, OwnedFd};
+use world::{Outside, World};
+
+/// What a try came to: what was reached, or the errno.
+pub(crate) type Tried = Result<String, i32>;
+
+/// What is to be done in the jail.
+pub(crate) type Attempt = Box<dyn FnOnce(&OwnedFd)>;
+
+/// What holds against a way, beside the list of system calls where that has no such call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    /// Something else too.
+    Twice,
+    /// For root nothing else: he needs no namespace or capability for it that the jail takes away.
+    TwiceForUsers,
+    /// Nothing else.
+    Once,
+}
+
+/// From where a way leads out, so that it can be shown to be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Real {
+    /// From any process.
+    ForAll,
+    /// From one of root.
+    ForRoot,
+    /// From one of root, which tries it in namespaces of its own, as the machine would not like it.
+    Apart,
+    /// It is not tried, for this reason.
+    Untried(&'static str),
+}
+
+/// A way out.
+struct Way {
+    name: &'static str,
+    held: Held,
+    real: Real,
+    attempt: fn(&World) -> Tried,
+}
+
+/// A table of ways: `name: held, real, |world| attempt;`.
+macro_rules! ways {
+    ($($name:ident: $held:ident, $real:ident $(($reason:literal))?, $attempt:expr;)*) => {
+        pub(super) const WAYS: &[super::Way] = &[$(super::Way {
+            name: stringify!($name),
+            held: super::Held::$held,
+            real: super::Real::$real $(($reason))?,
+            attempt: $attempt,
+        },)*];
+    };
+}
+use ways;
+
+const ALL: [&[Way]; 7] =
+    [paths::WAYS, mounts::WAYS, processes::WAYS, sockets::WAYS, memory::WAYS, kernel::WAYS, privileges::WAYS];
+
+/// In the child, before it enters: finds the way that it is to try.
+pub(crate) fn prepare(act: &str) -> Option<Attempt> {
+    let name = act.strip_prefix("way ")?;
+    let way = ALL.into_iter().flatten().find(|way| way.name == name).expect("a known way");
+    if option("APART").is_some() {
+        world::go_apart();
+    }
+    let mut world = World::from_environment();
+    Some(Box::new(move |root| {
+        world.root = root.as_raw_fd();
+        match (way.attempt)(&world) {
+            Ok(what) => println!("reached: {what}"),
+            Err(errno) => println!("errno: {errno}"),
+        }
+    }))
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    Reached(String),
+    Refused(i32),
+    Killed,
+}
+
+fn outcome(ran: &Ran) -> Outcome {
+    match (ran.told("reached"), ran.told("errno")) {
+        (Some(what), _) => Outcome::Reached(what.to_owned()),
+        (None, Some(errno)) => Outcome::Refused(errno.parse().expect("a number")),
+        (None, None) if ran.code == KILLED => Outcome::Killed,
+        // It became a program that says nothing.
+        (None, None) if ran.code == 0 => Outcome::Reached("a program".to_owned()),
+        (None, None) => panic!("it came to nothing: {ran:#?}"),
+    }
+}
+
+/// Tries each way of a table and checks what it comes to.
+fn check(group: &str, ways: &[Way]) {
+    let (mut counts, mut faults) = (Counts::default(), Vec::new());
+    for who in Who::all() {
+        let outside = Outside::new(*who);
+        for way in ways {
+            if let Err(fault) = check_way(way, *who, &outside, &mut counts) {
+                faults.push(format!("{} as {who:?}: {fault}", way.name));
+            }
+        }
+    }
+    println!("jail, {group}: {} ways out: {counts}", ways.len());
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
+fn check_way(way: &Way, who: Who, outside: &Outside, counts: &mut Counts) -> Result<(), String> {
+    let attempt = |options: &[(&str, &str)]| {
+        let place = Place::new(who);
+        outside.furnish(&place);
+        let start = outside.tell(place.child(&format!("way {}", way.name)));
+        options.iter().fold(start, |start, (option, value)| start.with(option, value)).run()
+    };
+    let inside = attempt(&[]);
+    match outcome(&inside) {
+        Outcome::Killed => counts.count("killed"),
+        Outcome::Refused(_) => counts.count("refused by an errno"),
+        Outcome::Reached(what) => return Err(format!("it leads out of the jail: {what}")),
+    }
+    let held_twice = match way.held {
+        Held::Twice => true,
+        Held::TwiceForUsers => who == Who::User,
+        Held::Once => false,
+    };
+    if held_twice {
+        let unlisted = attempt(&[("WITHOUT", "seccomp")]);
+        match outcome(&unlisted) {
+            Outcome::Reached(what) => return Err(format!("without the list of system calls it leads out: {what}")),
+            Outcome::Killed => return Err("killed without a list".to_owned()),
+            Outcome::Refused(_) => counts.count("held without the list too"),
+        }
+    }
+    let tried = match way.real {
+        Real::ForAll => true,
+        Real::ForRoot | Real::Apart => who == Who::Root,
+        Real::Untried(reason) => {
+            assert!(!reason.is_empty());
+            false
+        }
+    };
+    if tried {
+        let mode = ("MODE", "off");
+        let mut options = vec![("MODE", "off")];
+        options.extend((way.real == Real::Apart).then_some(("APART", "1")));
+        let ran = attempt(&options);
+        match outcome(&ran) {
+            Outcome::Reached(_) => counts.count("shown to lead out without a jail"),
+            other => return Err(format!("it leads nowhere outside of the jail, so this shows nothing: {other:?}")),
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn ways_by_paths_and_descriptors_lead_nowhere() {
+    check("paths", paths::WAYS);
+}
+
+#[test]
+fn ways_by_mounts_and_namespaces_lead_nowhere() {
+    check("mounts", mounts::WAYS);
+}
+
+#[test]
+fn ways_to_other_processes_lead_nowhere() {
+    check("processes", processes::WAYS);
+}
+
+#[test]
+fn ways_by_sockets_and_keys_lead_nowhere() {
+    check("sockets", sockets::WAYS);
+}
+
+#[test]
+fn ways_to_programs_and_memory_lead_nowhere() {
+    check("memory", memory::WAYS);
+}
+
+#[test]
+fn ways_to_the_kernel_and_devices_lead_nowhere() {
+    check("kernel", kernel::WAYS);
+}
+
+#[test]
+fn ways_to_privileges_and_beyond_limits_lead_nowhere() {
+    check("privileges", privileges::WAYS);
+}
