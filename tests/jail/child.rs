@@ -33,9 +33,8 @@ fn jail() -> Jail {
     jail
 }
 
-#[test]
-#[ignore = "the process in the jail, which the other tests start"]
-fn enters_the_jail_and_acts() {
+/// This program, if a test of it has started it.
+pub(crate) fn enter_the_jail_and_act() -> ! {
     let act = option("ACT").expect("the child of a test");
     close_inherited(&[]).expect("the inherited ones go");
     // What needs a look at the environment or at files outside is done before.

@@ -45,7 +45,6 @@ fn rest(said: &mut BufReader<ChildStdout>) -> String {
 /// `sleep` in `wait` is clock_nanosleep(2), which is in no list.
 const NO_LIST: (&str, &str) = ("WITHOUT", "seccomp");
 
-#[test]
 fn a_signal_to_the_process_that_was_started_asks_the_one_in_the_jail() {
     for who in Who::all() {
         for (signal, number) in [(rustix::process::Signal::TERM, 15), (rustix::process::Signal::HUP, 1)] {
@@ -59,7 +58,6 @@ fn a_signal_to_the_process_that_was_started_asks_the_one_in_the_jail() {
     }
 }
 
-#[test]
 fn the_process_in_the_jail_ends_with_the_one_that_was_started() {
     for who in Who::all() {
         let place = Place::new(*who);
@@ -71,7 +69,6 @@ fn the_process_in_the_jail_ends_with_the_one_that_was_started() {
 }
 
 /// The parent is a shell, which is killed.
-#[test]
 fn both_end_with_their_parent_when_they_are_to() {
     for who in Who::all() {
         let place = Place::new(*who);
@@ -97,11 +94,17 @@ fn both_end_with_their_parent_when_they_are_to() {
     }
 }
 
-#[test]
 fn a_system_call_that_is_not_in_the_list_ends_the_process_and_is_told() {
     for who in Who::all() {
         let ran = Place::new(*who).child("wait").run();
         assert_eq!(ran.code, KILLED, "{ran:#?}");
         assert!(ran.errors.contains("signal 31, for a system call that the jail does not allow"), "{ran:#?}");
     }
+}
+
+crate::tests! {
+    a_signal_to_the_process_that_was_started_asks_the_one_in_the_jail
+    the_process_in_the_jail_ends_with_the_one_that_was_started
+    both_end_with_their_parent_when_they_are_to
+    a_system_call_that_is_not_in_the_list_ends_the_process_and_is_told
 }

@@ -29,7 +29,7 @@ pub(crate) fn prepare(act: &str) {
 /// In the jail: what this process can see of itself.
 pub(crate) fn look() {
     let sets = capabilities(None).expect("asked");
-    println!("capabilities: {:?} {:?} {:?}", sets.effective, sets.permitted, sets.inheritable);
+    println!("sets: {:?} {:?} {:?}", sets.effective, sets.permitted, sets.inheritable);
     let limits = [Resource::Nofile, Resource::Data, Resource::Core, Resource::Memlock, Resource::Nproc];
     println!("limits: {:?}", limits.map(|limit| getrlimit(limit).maximum));
     println!("pid: {}", rustix::process::getpid());
@@ -47,14 +47,13 @@ fn borrowed(fd: i32) -> std::os::fd::BorrowedFd<'static> {
     unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) }
 }
 
-#[test]
 fn enter_with_all_required_has_every_mechanism_in_force() {
     for who in Who::all() {
         let place = Place::new(*who);
         let ran = place.child("look").with("WITHOUT", "seccomp").run();
         let root = *who == Who::Root;
         let expected = if root { "CHOWN | DAC_OVERRIDE | FOWNER | FSETID" } else { "0x0" };
-        let told = ran.told("capabilities").unwrap_or_else(|| panic!("{ran:#?}"));
+        let told = ran.told("sets").unwrap_or_else(|| panic!("{ran:#?}"));
         assert!(told.starts_with(&format!("CapabilitySet({expected}) CapabilitySet({expected})")), "{told}");
         assert_eq!(ran.told("pid"), Some("1"));
         assert_eq!(ran.told("ids"), Some(if root { "0 0" } else { "65534 65534" }));
@@ -77,7 +76,6 @@ fn enter_with_all_required_has_every_mechanism_in_force() {
     }
 }
 
-#[test]
 fn enter_says_how_many_system_calls_it_allows() {
     let ran = Place::new(Who::all()[0]).child("nothing").with("THREADS", 2).run();
     let expected = format!("{} system calls", allowed(true, false).count());
@@ -85,7 +83,6 @@ fn enter_says_how_many_system_calls_it_allows() {
     println!("jail: {} system calls, {} with a listener", allowed(true, false).count(), allowed(true, true).count());
 }
 
-#[test]
 fn enter_with_off_changes_nothing_and_says_so() {
     for who in Who::all() {
         let ran = Place::new(*who).child("nothing").with("MODE", "off").run();
@@ -93,7 +90,6 @@ fn enter_with_off_changes_nothing_and_says_so() {
     }
 }
 
-#[test]
 fn enter_with_two_threads_is_refused_by_name() {
     for mode in ["auto", "require"] {
         let ran = Place::new(Who::User).child("nothing").with("MODE", mode).with("BEFORE", "thread").run();
@@ -101,7 +97,6 @@ fn enter_with_two_threads_is_refused_by_name() {
     }
 }
 
-#[test]
 fn enter_with_an_open_directory_is_refused_by_name() {
     for mode in ["auto", "require"] {
         let ran = Place::new(Who::User).child("nothing").with("MODE", mode).with("BEFORE", "directory").run();
@@ -110,7 +105,6 @@ fn enter_with_an_open_directory_is_refused_by_name() {
     }
 }
 
-#[test]
 fn enter_with_a_directory_as_standard_input_is_refused() {
     let place = Place::new(Who::User);
     let mut start = place.child("nothing").with("BEFORE", "stdin");
@@ -118,25 +112,25 @@ fn enter_with_a_directory_as_standard_input_is_refused() {
     assert_eq!(start.run().told("refused"), Some("enter without directories: 0 is /"));
 }
 
-#[test]
 fn close_inherited_closes_what_would_go_over_an_exec() {
     let ran = Place::new(Who::User).child("nothing").with("BEFORE", "inherited").run();
     assert_eq!((ran.told("closed"), ran.code), (Some("1 of 1"), 0), "{ran:#?}");
 }
 
 /// A machine that permits no user namespace: in one with a limit of zero below it, which is a machine of its own.
-#[test]
 fn enter_where_namespaces_are_forbidden_goes_on_in_auto_and_fails_by_name_in_require() {
-    if !std::path::Path::new("/usr/bin/unshare").exists() {
-        println!("SKIPPED: no unshare(1) to forbid namespaces with");
+    if !["/usr/bin/unshare", "/usr/bin/setpriv"].iter().all(|program| std::path::Path::new(program).exists()) {
+        println!("SKIPPED: no unshare(1) and setpriv(1) to forbid namespaces with");
         return;
     }
     let place = Place::new(Who::User);
     for mode in ["auto", "require"] {
-        let start = place.child("cases").with("MODE", mode);
+        let start = place.child("cases").with("MODE", mode).with("THREADS", 16);
         let mut forbidden = std::process::Command::new("/usr/bin/unshare");
-        forbidden.args(["--user", "--map-current-user", "/bin/sh", "-c"]);
-        forbidden.arg("echo 0 > /proc/sys/user/max_user_namespaces && exec \"$0\" \"$@\"");
+        forbidden.args(["--user", "--map-root-user", "/bin/sh", "-c"]);
+        forbidden.arg(
+            "echo 0 > /proc/sys/user/max_user_namespaces && exec /usr/bin/setpriv --bounding-set=-all \"$0\" \"$@\"",
+        );
         forbidden.arg(start.command.get_program()).args(start.command.get_args());
         forbidden.env_clear().envs(start.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         if rustix::process::geteuid().is_root() {
@@ -158,4 +152,15 @@ fn enter_where_namespaces_are_forbidden_goes_on_in_auto_and_fails_by_name_in_req
         assert!(ran.log().contains("landlock") && ran.log().contains("system calls"), "{}", ran.log());
         assert!(ran.told("cases").is_some_and(|told| told.ends_with(" 0 failed")), "{ran:#?}");
     }
+}
+
+crate::tests! {
+    enter_with_all_required_has_every_mechanism_in_force
+    enter_says_how_many_system_calls_it_allows
+    enter_with_off_changes_nothing_and_says_so
+    enter_with_two_threads_is_refused_by_name
+    enter_with_an_open_directory_is_refused_by_name
+    enter_with_a_directory_as_standard_input_is_refused
+    close_inherited_closes_what_would_go_over_an_exec
+    enter_where_namespaces_are_forbidden_goes_on_in_auto_and_fails_by_name_in_require
 }

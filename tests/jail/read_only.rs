@@ -37,7 +37,6 @@ pub(crate) fn read_and_fail_to_change() {
     println!("refused: {refused}");
 }
 
-#[test]
 fn changes_in_a_read_only_jail_are_refused_with_and_without_its_own_mount() {
     for who in Who::all() {
         // By the mount; by landlock and the list, each with what the other leaves out.
@@ -61,4 +60,8 @@ fn changes_in_a_read_only_jail_are_refused_with_and_without_its_own_mount() {
             assert_eq!(std::fs::read(export.join("d/f")).expect("there"), b"read me");
         }
     }
+}
+
+crate::tests! {
+    changes_in_a_read_only_jail_are_refused_with_and_without_its_own_mount
 }

@@ -28,7 +28,9 @@ pub(crate) fn run_cases() {
 fn conformance(with: &[(&str, &str)]) {
     for who in Who::all() {
         let place = Place::new(*who);
-        let start = with.iter().fold(place.child("cases"), |start, (option, value)| start.with(option, value));
+        // Some cases have several threads at work.
+        let start = place.child("cases").with("THREADS", 16);
+        let start = with.iter().fold(start, |start, (option, value)| start.with(option, value));
         let ran = start.run();
         let total: usize = ALL.iter().map(|(_, cases)| cases.len()).sum();
         assert!(total > 150, "{total} cases");
@@ -38,12 +40,10 @@ fn conformance(with: &[(&str, &str)]) {
     }
 }
 
-#[test]
 fn conformance_in_the_jail_passes() {
     conformance(&[]);
 }
 
-#[test]
 fn conformance_without_namespaces_passes() {
     conformance(&[("WITHOUT", "namespaces")]);
 }
@@ -80,7 +80,6 @@ pub(crate) fn watch(root: &OwnedFd) {
     println!("heard: {}", seen == [(watch.id, b"new".to_vec())]);
 }
 
-#[test]
 fn watch_in_the_jail_hears_of_what_is_watched() {
     for who in Who::all() {
         let ran = Place::new(*who).child("watch").run();
@@ -106,10 +105,16 @@ pub(crate) fn start_threads() {
     println!("sum: {}", sum.into_inner().expect("nobody panics"));
 }
 
-#[test]
 fn threads_in_a_jail_for_them_run() {
     for who in Who::all() {
         let ran = Place::new(*who).child("threads").with("THREADS", 4).run();
         assert_eq!((ran.told("sum"), ran.code), (Some("6"), 0), "{ran:#?}");
     }
+}
+
+crate::tests! {
+    conformance_in_the_jail_passes
+    conformance_without_namespaces_passes
+    watch_in_the_jail_hears_of_what_is_watched
+    threads_in_a_jail_for_them_run
 }

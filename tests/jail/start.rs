@@ -75,7 +75,6 @@ impl Place {
     pub(crate) fn child(&self, act: &str) -> Start {
         let mut command = Command::new(std::env::current_exe().expect("we run"));
         command
-            .args(["--exact", "child::enters_the_jail_and_acts", "--ignored", "--nocapture", "--test-threads=1"])
             .env_clear()
             .env("JAIL_EXPORT", self.export())
             .env("JAIL_OUTSIDE", self.outside())
@@ -149,10 +148,6 @@ pub(crate) struct Counts(BTreeMap<String, usize>);
 impl Counts {
     pub(crate) fn count(&mut self, what: impl Into<String>) {
         *self.0.entry(what.into()).or_default() += 1;
-    }
-
-    pub(crate) fn of(&self, what: &str) -> usize {
-        self.0.get(what).copied().unwrap_or(0)
     }
 }
 

@@ -9,9 +9,9 @@ use libc::{
     SYS_inotify_add_watch, SYS_inotify_init1, SYS_inotify_rm_watch, SYS_ioctl, SYS_linkat, SYS_lseek, SYS_madvise,
     SYS_memfd_create, SYS_mkdirat, SYS_mknodat, SYS_mmap, SYS_mprotect, SYS_mremap, SYS_munmap, SYS_openat,
     SYS_openat2, SYS_ppoll, SYS_prctl, SYS_pread64, SYS_preadv, SYS_pwrite64, SYS_pwritev, SYS_pwritev2, SYS_read,
-    SYS_readlinkat, SYS_recvmsg, SYS_renameat, SYS_restart_syscall, SYS_rseq, SYS_rt_sigprocmask, SYS_rt_sigreturn,
-    SYS_sched_getaffinity, SYS_sched_yield, SYS_sendmsg, SYS_set_robust_list, SYS_sigaltstack, SYS_statx,
-    SYS_symlinkat, SYS_syncfs, SYS_unlinkat, SYS_utimensat, SYS_write, c_int, c_long,
+    SYS_readlinkat, SYS_recvmsg, SYS_renameat, SYS_restart_syscall, SYS_rseq, SYS_rt_sigaction, SYS_rt_sigprocmask,
+    SYS_rt_sigreturn, SYS_sched_getaffinity, SYS_sched_yield, SYS_sendmsg, SYS_set_robust_list, SYS_sigaltstack,
+    SYS_statx, SYS_symlinkat, SYS_syncfs, SYS_unlinkat, SYS_utimensat, SYS_write, c_int, c_long,
 };
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
@@ -185,6 +185,7 @@ const REFUSED: &[Row] = rows! {
     SYS_openat2 All [[is(0, libc::AT_FDCWD.cast_unsigned())]] "by a path";
     SYS_mremap All [] "a buffer that grows: it is copied";
     SYS_clone3 Threads [] "a thread: its arguments cannot be seen, so clone is taken for it";
+    SYS_rt_sigaction Threads [] "the first thread: for setuid(2) of all of them, which nobody calls";
     SYS_set_robust_list Threads [] "the start of a thread: we have no robust locks";
     SYS_sched_getaffinity Threads [] "the start of a thread, for the bounds of its stack";
     SYS_prctl Threads [[is(0, libc::PR_SET_NAME.cast_unsigned())]] "the name of a thread";

@@ -159,7 +159,6 @@ fn check_way(way: &Way, who: Who, outside: &Outside, counts: &mut Counts) -> Res
         }
     };
     if tried {
-        let mode = ("MODE", "off");
         let mut options = vec![("MODE", "off")];
         options.extend((way.real == Real::Apart).then_some(("APART", "1")));
         let ran = attempt(&options);
@@ -171,37 +170,40 @@ fn check_way(way: &Way, who: Who, outside: &Outside, counts: &mut Counts) -> Res
     Ok(())
 }
 
-#[test]
 fn ways_by_paths_and_descriptors_lead_nowhere() {
     check("paths", paths::WAYS);
 }
 
-#[test]
 fn ways_by_mounts_and_namespaces_lead_nowhere() {
     check("mounts", mounts::WAYS);
 }
 
-#[test]
 fn ways_to_other_processes_lead_nowhere() {
     check("processes", processes::WAYS);
 }
 
-#[test]
 fn ways_by_sockets_and_keys_lead_nowhere() {
     check("sockets", sockets::WAYS);
 }
 
-#[test]
 fn ways_to_programs_and_memory_lead_nowhere() {
     check("memory", memory::WAYS);
 }
 
-#[test]
 fn ways_to_the_kernel_and_devices_lead_nowhere() {
     check("kernel", kernel::WAYS);
 }
 
-#[test]
 fn ways_to_privileges_and_beyond_limits_lead_nowhere() {
     check("privileges", privileges::WAYS);
+}
+
+crate::tests! {
+    ways_by_paths_and_descriptors_lead_nowhere
+    ways_by_mounts_and_namespaces_lead_nowhere
+    ways_to_other_processes_lead_nowhere
+    ways_by_sockets_and_keys_lead_nowhere
+    ways_to_programs_and_memory_lead_nowhere
+    ways_to_the_kernel_and_devices_lead_nowhere
+    ways_to_privileges_and_beyond_limits_lead_nowhere
 }
