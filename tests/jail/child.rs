@@ -11,8 +11,8 @@ pub(crate) fn option(name: &str) -> Option<String> {
     var(format!("JAIL_{name}")).ok()
 }
 
-/// The jail that the environment asks for: `MODE` (require unless it says otherwise), `READ_ONLY`, `THREADS`, `WITHOUT`
-/// (a mechanism), `DIES`.
+/// The jail that the environment asks for: `MODE` (require unless it says otherwise), `READ_ONLY`, `THREADS`,
+/// `DESCRIPTORS`, `WITHOUT` (mechanisms), `DIES`.
 fn jail() -> Jail {
     let export = option("EXPORT").expect("the child of a test");
     let export = open(export, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).expect("there");
@@ -20,6 +20,9 @@ fn jail() -> Jail {
     let mut jail = Jail::new(export, option("READ_ONLY").is_some(), mode)
         .threads(option("THREADS").map_or(0, |most| most.parse().expect("a number")))
         .dies_with_parent(option("DIES").is_some());
+    if let Some(most) = option("DESCRIPTORS") {
+        jail = jail.descriptors(most.parse().expect("a number"));
+    }
     for name in option("WITHOUT").iter().flat_map(|names| names.split(',')) {
         jail = jail.without(match name {
             "namespaces" => Mechanism::Namespaces,

@@ -3,8 +3,9 @@
 use super::step::{Step, StepError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Most descriptors. A quarter of it are control handles, the rest is for what clients open.
-const DESCRIPTORS_MAX: u64 = 65_536;
+/// Most descriptors, unless the plan has another number. A quarter of it are control handles, the rest is for what
+/// clients open.
+pub(super) const DESCRIPTORS_MAX: u64 = 65_536;
 
 /// Most bytes of private memory (`RLIMIT_DATA`). Windows that are shared with a client do not count.
 pub(super) const DATA_MAX: u64 = 1 << 30;
@@ -17,8 +18,8 @@ const PROCESSES: u64 = 2;
 /// Processes are counted by user and user namespace: with one of its own the process is alone there, else everything
 /// that the user runs counts, so `threads` can be bounded in the first case only. (Root of the initial namespace is
 /// bound by no such limit; there the list of system calls is all that keeps the process from making others.)
-pub(super) fn set(threads: u32, own_users: bool) -> Result<String, StepError> {
-    lower(Resource::Nofile, DESCRIPTORS_MAX, "limit the descriptors")?;
+pub(super) fn set(descriptors: u64, threads: u32, own_users: bool) -> Result<String, StepError> {
+    lower(Resource::Nofile, descriptors, "limit the descriptors")?;
     lower(Resource::Data, DATA_MAX, "limit the memory")?;
     lower(Resource::Core, 0, "limit the core")?;
     lower(Resource::Memlock, 0, "limit locked memory")?;

@@ -34,6 +34,7 @@ pub struct Jail {
     mode: JailMode,
     keep: Vec<RawFd>,
     threads: u32,
+    descriptors: u64,
     listens: bool,
     dies_with_parent: bool,
     without: Vec<Mechanism>,
@@ -49,6 +50,7 @@ impl Jail {
             mode,
             keep: Vec::new(),
             threads: 0,
+            descriptors: limits::DESCRIPTORS_MAX,
             listens: false,
             dies_with_parent: false,
             without: Vec::new(),
@@ -67,6 +69,13 @@ impl Jail {
     #[must_use]
     pub fn threads(mut self, most: u32) -> Jail {
         self.threads = most;
+        self
+    }
+
+    /// How many descriptors may be open, 65,536 unless this says otherwise; never more than before.
+    #[must_use]
+    pub fn descriptors(mut self, most: u64) -> Jail {
+        self.descriptors = most;
         self
     }
 
@@ -161,7 +170,7 @@ impl Jail {
             steps.hold("keyring of its own");
         }
         if self.has(Mechanism::Limits)
-            && let Some(limits) = steps.attempt(limits::set(self.threads, namespaces.user))?
+            && let Some(limits) = steps.attempt(limits::set(self.descriptors, self.threads, namespaces.user))?
         {
             steps.hold(limits);
         }

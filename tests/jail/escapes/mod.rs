@@ -71,6 +71,25 @@ macro_rules! ways {
 }
 use ways;
 
+/// The limit of descriptors in the jails here, so that it is not that of the machine which holds.
+const DESCRIPTORS_MAX: usize = 512;
+
+/// What leads out of a jail without namespaces (`auto` where they are not permitted): landlock has no rules for names and
+/// attributes, so those outside are left as far as the user himself may, and devices in the export that he may open. No
+/// contents of files outside are among it.
+const WITHOUT_NAMESPACES: &[&str] = &[
+    "chmod_outside",
+    "open_a_device_of_the_export",
+    "open_of_a_directory_outside",
+    "readlink_outside",
+    "set_times_outside",
+    "stat_outside",
+    "watch_outside",
+];
+
+/// The way that is none out of a jail for threads.
+const A_THREAD: &str = "a_thread";
+
 const ALL: [&[Way]; 7] =
     [paths::WAYS, mounts::WAYS, processes::WAYS, sockets::WAYS, memory::WAYS, kernel::WAYS, privileges::WAYS];
 
@@ -124,18 +143,23 @@ fn check(group: &str, ways: &[Way]) {
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }
 
+/// Tries a way in a place of its own.
+fn attempt(way: &Way, who: Who, outside: &Outside, options: &[(&str, &str)]) -> Outcome {
+    let place = Place::new(who);
+    outside.furnish(&place);
+    let start = outside.tell(place.child(&format!("way {}", way.name))).with("DESCRIPTORS", DESCRIPTORS_MAX);
+    outcome(&options.iter().fold(start, |start, (option, value)| start.with(option, value)).run())
+}
+
 fn check_way(way: &Way, who: Who, outside: &Outside, counts: &mut Counts) -> Result<(), String> {
-    let attempt = |options: &[(&str, &str)]| {
-        let place = Place::new(who);
-        outside.furnish(&place);
-        let start = outside.tell(place.child(&format!("way {}", way.name)));
-        options.iter().fold(start, |start, (option, value)| start.with(option, value)).run()
-    };
-    let inside = attempt(&[]);
-    match outcome(&inside) {
-        Outcome::Killed => counts.count("killed"),
-        Outcome::Refused(_) => counts.count("refused by an errno"),
-        Outcome::Reached(what) => return Err(format!("it leads out of the jail: {what}")),
+    let attempt = |options: &[(&str, &str)]| attempt(way, who, outside, options);
+    let jails: &[&[(&str, &str)]] = if way.name == A_THREAD { &[&[]] } else { &[&[], &[("THREADS", "4")]] };
+    for jail in jails {
+        match attempt(jail) {
+            Outcome::Killed => counts.count("killed"),
+            Outcome::Refused(_) => counts.count("refused by an errno"),
+            Outcome::Reached(what) => return Err(format!("it leads out of the jail {jail:?}: {what}")),
+        }
     }
     let held_twice = match way.held {
         Held::Twice => true,
@@ -144,7 +168,7 @@ fn check_way(way: &Way, who: Who, outside: &Outside, counts: &mut Counts) -> Res
     };
     if held_twice {
         let unlisted = attempt(&[("WITHOUT", "seccomp")]);
-        match outcome(&unlisted) {
+        match unlisted {
             Outcome::Reached(what) => return Err(format!("without the list of system calls it leads out: {what}")),
             Outcome::Killed => return Err("killed without a list".to_owned()),
             Outcome::Refused(_) => counts.count("held without the list too"),
@@ -161,13 +185,27 @@ fn check_way(way: &Way, who: Who, outside: &Outside, counts: &mut Counts) -> Res
     if tried {
         let mut options = vec![("MODE", "off")];
         options.extend((way.real == Real::Apart).then_some(("APART", "1")));
-        let ran = attempt(&options);
-        match outcome(&ran) {
+        match attempt(&options) {
             Outcome::Reached(_) => counts.count("shown to lead out without a jail"),
             other => return Err(format!("it leads nowhere outside of the jail, so this shows nothing: {other:?}")),
         }
     }
     Ok(())
+}
+
+fn ways_out_of_a_jail_without_namespaces_are_those_that_are_named() {
+    let mut leading = std::collections::BTreeSet::new();
+    for who in Who::all() {
+        let outside = Outside::new(*who);
+        for way in ALL.into_iter().flatten() {
+            if let Outcome::Reached(what) = attempt(way, *who, &outside, &[("WITHOUT", "namespaces")]) {
+                assert_ne!(what, "the secret", "{} as {who:?}", way.name);
+                leading.insert(way.name);
+            }
+        }
+    }
+    let named: std::collections::BTreeSet<&str> = WITHOUT_NAMESPACES.iter().copied().collect();
+    assert_eq!(leading, named);
 }
 
 fn ways_by_paths_and_descriptors_lead_nowhere() {
@@ -199,6 +237,7 @@ fn ways_to_privileges_and_beyond_limits_lead_nowhere() {
 }
 
 crate::tests! {
+    ways_out_of_a_jail_without_namespaces_are_those_that_are_named
     ways_by_paths_and_descriptors_lead_nowhere
     ways_by_mounts_and_namespaces_lead_nowhere
     ways_to_other_processes_lead_nowhere

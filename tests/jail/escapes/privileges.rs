@@ -1,7 +1,7 @@
 //! To privileges, and beyond limits.
 
-use super::ways;
 use super::world::{at, call, number, path, reaches};
+use super::{DESCRIPTORS_MAX, Tried, ways};
 use libc::{O_CLOEXEC, O_NOFOLLOW, O_RDONLY};
 
 ways! {
@@ -44,32 +44,25 @@ ways! {
         // The version that the kernel has, which everybody may ask for.
         reaches("it", call(libc::SYS_landlock_create_ruleset, &[0, 0, 1]))
     };
-    raise_the_limit_of_descriptors: Twice, ForRoot, |_| {
-        let limit = [200_000u64, 200_000];
-        reaches("it", call(libc::SYS_prlimit64, &[0, 7, limit.as_ptr() as usize, 0]))
-    };
-    raise_the_limit_of_memory: Twice, ForRoot, |_| {
+    raise_the_limit_of_descriptors: Twice, Untried("a machine may keep that from its root too"), |_| lower_and_raise(number(libc::RLIMIT_NOFILE));
+    raise_the_limit_of_memory: Twice, Untried("a machine may keep that from its root too"), |_| lower_and_raise(number(libc::RLIMIT_DATA));
+    a_core: Twice, ForRoot, |_| {
         let limit = [u64::MAX, u64::MAX];
-        reaches("it", call(libc::SYS_prlimit64, &[0, 2, limit.as_ptr() as usize, 0]))
+        reaches("it", call(libc::SYS_setrlimit, &[number(libc::RLIMIT_CORE), limit.as_ptr() as usize]))
     };
-    raise_the_limit_of_cores: Twice, ForRoot, |_| {
-        let limit = [u64::MAX, u64::MAX];
-        reaches("it", call(libc::SYS_setrlimit, &[4, limit.as_ptr() as usize]))
-    };
-    descriptors_beyond_the_limit: Twice, ForRoot, |w| {
+    descriptors_beyond_the_limit: Twice, ForAll, |w| {
         let name = path("f");
         let flags = number(O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-        for _ in 0..65_600 {
+        for _ in 0..DESCRIPTORS_MAX {
             call(libc::SYS_openat, &[number(w.root), at(&name), flags])?;
         }
-        Ok("65,600 descriptors".to_owned())
+        Ok("more descriptors".to_owned())
     };
-    descriptors_doubled_beyond_the_limit: Twice, ForRoot, |_| {
-        for _ in 0..65_600 {
-            // F_DUPFD_CLOEXEC.
-            call(libc::SYS_fcntl, &[1, 1030, 0])?;
+    descriptors_doubled_beyond_the_limit: Twice, ForAll, |_| {
+        for _ in 0..DESCRIPTORS_MAX {
+            call(libc::SYS_fcntl, &[1, number(libc::F_DUPFD_CLOEXEC), 0])?;
         }
-        Ok("65,600 descriptors".to_owned())
+        Ok("more descriptors".to_owned())
     };
     a_better_priority: Twice, ForRoot, |_| reaches("it", call(libc::SYS_setpriority, &[0, 0, number(-5)]));
     a_real_time_priority: Twice, ForRoot, |_| {
@@ -80,4 +73,13 @@ ways! {
         // IOPRIO_CLASS_RT of itself.
         reaches("it", call(libc::SYS_ioprio_set, &[1, 0, 1 << 13]))
     };
+}
+
+/// A limit below the one that there is, and then that one again, for which one must be privileged.
+fn lower_and_raise(resource: usize) -> Tried {
+    let mut limit = [0u64; 2];
+    call(libc::SYS_prlimit64, &[0, resource, 0, limit.as_mut_ptr() as usize])?;
+    let lower = [0u64, limit[1].min(1 << 20).saturating_sub(1)];
+    call(libc::SYS_prlimit64, &[0, resource, lower.as_ptr() as usize, 0])?;
+    reaches("it", call(libc::SYS_prlimit64, &[0, resource, limit.as_ptr() as usize, 0]))
 }
