@@ -1,5 +1,8 @@
 //! The cases of the conformance suite, for a process in the jail.
 
+/// A name, and what it does.
+type Case = (&'static str, fn());
+
 #[path = "../conformance/cases/attributes.rs"]
 pub(crate) mod attributes;
 #[path = "../conformance/cases/create.rs"]
@@ -36,7 +39,7 @@ pub(crate) mod tree;
 pub(crate) mod walk;
 
 /// All of them, by the file that they are in.
-pub(crate) const ALL: &[(&str, &[(&str, fn())])] = &[
+pub(crate) const ALL: &[(&str, &[Case])] = &[
     ("attributes", attributes::CASES),
     ("create", create::CASES),
     ("data", data::CASES),

@@ -1,7 +1,7 @@
 //! The process in the jail: enters as its environment says, tells the log line, and acts.
 
 use crate::subjects::ROOT;
-use crate::{ending, entering, escapes, read_only, serving};
+use crate::{connection, ending, entering, escapes, read_only, serving};
 use rustix::fs::{Mode, OFlags, open};
 use std::env::var;
 use wasi_gofer::sidecar::jail::{InForce, Jail, JailMode, Mechanism, close_inherited};
@@ -12,13 +12,15 @@ pub(crate) fn option(name: &str) -> Option<String> {
 }
 
 /// The jail that the environment asks for: `MODE` (require unless it says otherwise), `READ_ONLY`, `THREADS`,
-/// `DESCRIPTORS`, `WITHOUT` (mechanisms), `DIES`.
+/// `DESCRIPTORS`, `WITHOUT` (mechanisms), `LISTENS`,
+/// `DIES`.
 fn jail() -> Jail {
     let export = option("EXPORT").expect("the child of a test");
     let export = open(export, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).expect("there");
     let mode = option("MODE").map_or(JailMode::Require, |mode| mode.parse().expect("a mode"));
     let mut jail = Jail::new(export, option("READ_ONLY").is_some(), mode)
         .threads(option("THREADS").map_or(0, |most| most.parse().expect("a number")))
+        .listens(option("LISTENS").is_some())
         .dies_with_parent(option("DIES").is_some());
     if let Some(most) = option("DESCRIPTORS") {
         jail = jail.descriptors(most.parse().expect("a number"));
@@ -43,7 +45,8 @@ pub(crate) fn enter_the_jail_and_act() -> ! {
     // What needs a look at the environment or at files outside is done before.
     let prepared = escapes::prepare(&act);
     entering::prepare(&act);
-    let inside = match jail().enter() {
+    let jail = connection::prepare(&act).into_iter().fold(jail(), Jail::keep);
+    let inside = match jail.enter() {
         Ok(inside) => inside,
         Err(error) => {
             println!("refused: {error}");
@@ -63,6 +66,8 @@ fn serve(inside: InForce, act: &str, prepared: Option<escapes::Attempt>) {
         "cases" => serving::run_cases(),
         "watch" => serving::watch(root),
         "threads" => serving::start_threads(),
+        "answer" => connection::answer(root),
+        "accept" => connection::accept(),
         "look" => entering::look(),
         "read" => read_only::read_and_fail_to_change(),
         "wait" => ending::wait(&stop),

@@ -15,6 +15,7 @@ mod subjects;
 
 mod cases;
 mod child;
+mod connection;
 mod ending;
 mod entering;
 mod escapes;
@@ -36,9 +37,13 @@ macro_rules! tests {
     };
 }
 
-const FILES: [(&str, &[(&str, fn())]); 6] = [
+/// A name, and what it does.
+type Test = (&'static str, fn());
+
+const FILES: [(&str, &[Test]); 7] = [
     ("entering", entering::TESTS),
     ("serving", serving::TESTS),
+    ("connection", connection::TESTS),
     ("read_only", read_only::TESTS),
     ("ending", ending::TESTS),
     ("escapes", escapes::TESTS),

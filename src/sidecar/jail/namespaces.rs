@@ -52,7 +52,7 @@ fn as_root(steps: &mut Steps, supervisor: &Supervisor, own: &mut Vec<&'static st
     if steps.attempt(unshare(UnshareFlags::NEWPID, "pid"))?.is_some() {
         own.push("pid");
     }
-    let mut line = begin_child(supervisor, |child, line| answer_for_maps(child, line))?;
+    let mut line = begin_child(supervisor, answer_for_maps)?;
     let user = steps.attempt(unshare(UnshareFlags::NEWUSER, "user"))?.is_some();
     if user {
         own.push("user");

@@ -10,7 +10,7 @@ use libc::{
     SYS_memfd_create, SYS_mkdirat, SYS_mknodat, SYS_mmap, SYS_mprotect, SYS_mremap, SYS_munmap, SYS_openat,
     SYS_openat2, SYS_ppoll, SYS_prctl, SYS_pread64, SYS_preadv, SYS_pwrite64, SYS_pwritev, SYS_pwritev2, SYS_read,
     SYS_readlinkat, SYS_recvmsg, SYS_renameat, SYS_restart_syscall, SYS_rseq, SYS_rt_sigaction, SYS_rt_sigprocmask,
-    SYS_rt_sigreturn, SYS_sched_getaffinity, SYS_sched_yield, SYS_sendmsg, SYS_set_robust_list, SYS_sigaltstack,
+    SYS_sched_getaffinity, SYS_sched_yield, SYS_sendmsg, SYS_set_robust_list, SYS_setsockopt, SYS_sigaltstack,
     SYS_statx, SYS_symlinkat, SYS_syncfs, SYS_unlinkat, SYS_utimensat, SYS_write, c_int, c_long,
 };
 use seccompiler::{
@@ -92,6 +92,8 @@ const THREAD: Bits = {
     Bits { argument: 0, mask: !libc::CLONE_DETACHED.cast_unsigned(), value: flags.cast_unsigned() }
 };
 
+const SOL_SOCKET: u32 = libc::SOL_SOCKET.cast_unsigned();
+
 /// `FS_IOC_GETFLAGS` of linux/fs.h.
 const FS_IOC_GETFLAGS: u32 = 0x8008_6601;
 
@@ -147,7 +149,15 @@ const ALLOWED: &[Row] = rows! {
     SYS_ppoll All [] "until one of connections and signals has something";
     SYS_memfd_create All [[has(1, 1)]] "the memory of a channel (MFD_CLOEXEC)";
     SYS_accept4 Listener [] "a client comes";
-    SYS_getsockopt Listener [[is(1, 1), is(2, 17)]] "who it is (SO_PEERCRED)";
+    SYS_getsockopt Listener [
+        [is(1, SOL_SOCKET), is(2, libc::SO_PEERCRED.cast_unsigned())],
+        [is(1, SOL_SOCKET), is(2, libc::SO_DOMAIN.cast_unsigned())],
+        [is(1, SOL_SOCKET), is(2, libc::SO_TYPE.cast_unsigned())]
+    ] "who it is, and that it is a stream";
+    SYS_setsockopt Listener [
+        [is(1, SOL_SOCKET), is(2, libc::SO_RCVTIMEO.cast_unsigned())],
+        [is(1, SOL_SOCKET), is(2, libc::SO_SNDTIMEO.cast_unsigned())]
+    ] "how long one wait for it is";
 
     // What the program itself takes.
     SYS_read All [] "watch: events; signals to end";
@@ -169,7 +179,6 @@ const ALLOWED: &[Row] = rows! {
     SYS_getrandom All [] "seeds of hash tables";
     SYS_clock_gettime All [] "deadlines, where the kernel gives no page for it";
     SYS_sigaltstack All [] "the end of a thread";
-    SYS_rt_sigreturn All [] "the end of the handler for stack overflows";
     SYS_restart_syscall All [] "the kernel, for a wait that a stop interrupted";
     SYS_exit_group All [] "the end";
     SYS_clone Threads [[THREAD]] "a thread, and no process";

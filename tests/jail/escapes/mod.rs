@@ -13,7 +13,7 @@ mod paths;
 mod privileges;
 mod processes;
 mod sockets;
-mod world;
+pub(crate) mod world;
 
 use crate::child::option;
 use crate::start::{Counts, KILLED, Place, Ran, Who};

@@ -130,7 +130,7 @@ fn handle_of(file: &str) -> Vec<u8> {
 }
 
 /// `AT_FDCWD`.
-pub(crate) const CWD: usize = libc::AT_FDCWD as isize as usize;
+pub(crate) const CWD: usize = (libc::AT_FDCWD as isize).cast_unsigned();
 
 /// Makes a system call by its number: what a process does that has been taken over.
 pub(crate) fn call(number: libc::c_long, arguments: &[usize]) -> Result<usize, i32> {
