@@ -10,6 +10,13 @@ const OPEN: i32 = O_RDONLY | O_NOFOLLOW;
 ways! {
     dot_dot_from_the_root: Twice, ForAll, |w| read_at(number(w.root), "../outside/secret", OPEN);
     many_dot_dots: Twice, ForAll, |w| read_at(number(w.root), &format!("{}{}", "../".repeat(64), w.secret()), OPEN);
+    dot_dot_to_another_root: Twice, ForAll, |w| {
+        // Something that is mounted over the root is found by `..` alone.
+        let absolute = w.secret();
+        read_at(number(w.root), &format!("..{absolute}"), OPEN).or_else(|_| {
+            read_at(number(w.root), &format!("../..{absolute}"), OPEN)
+        }).or_else(|_| read_at(CWD, &format!("{}{absolute}", "../".repeat(63)), OPEN))
+    };
     dot_dot_from_a_directory_below: Twice, ForAll, |w| read_at(open(w, "d", O_PATH)?, "../../outside/secret", OPEN);
     dot_dot_step_by_step: Twice, ForAll, |w| {
         let up = open(w, "..", O_PATH)?;
