@@ -31,7 +31,8 @@ ways! {
         let address = unix_address(&format!("{}/socket", w.outside));
         reaches("a listener", call(libc::SYS_connect, &[socket, address.as_ptr() as usize, address.len()]))
     };
-    listen_at_a_port: Twice, ForAll, |_| {
+    // A network namespace has a loopback of its own, where nobody is.
+    listen_at_a_port: Once, ForAll, |_| {
         let socket = socket(AF_INET, SOCK_STREAM, 0)?;
         let mut address = [0u8; 16];
         address[..2].copy_from_slice(&2u16.to_ne_bytes());
