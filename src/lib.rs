@@ -62,3 +62,5 @@ pub use wasi::component;
 pub use wasi::p1;
 #[cfg(feature = "p2")]
 pub use wasi::p2;
+#[cfg(feature = "p3")]
+pub use wasi::p3;

@@ -1,7 +1,7 @@
 //! The documents say what is so: the tests that they name exist, their links lead somewhere, no option is left out.
 //!
 //! A claim ends with what shows it: `[test: path/to/file.rs::name]`, a function of that file, or `[behaviour: name]`, a
-//! behaviour of the guest. What stands in code (fenced, or between backticks) is no claim.
+//! behaviour of a guest. What stands in code (fenced, or between backticks) is no claim.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -146,7 +146,8 @@ fn defines(source: &str, name: &str) -> bool {
 fn behaviours() -> BTreeSet<String> {
     let ident =
         |line: &&str| !line.is_empty() && line.chars().all(|c| c.is_ascii_lowercase() || "_0123456789".contains(c));
-    read("guest-tests/guests/behaviours/src/names.rs").lines().map(str::trim).filter(ident).map(str::to_owned).collect()
+    let names = ["behaviours", "components"].map(|guest| read(format!("guest-tests/guests/{guest}/src/names.rs")));
+    names.iter().flat_map(|text| text.lines()).map(str::trim).filter(ident).map(str::to_owned).collect()
 }
 
 /// The targets of links that lead to this repository.

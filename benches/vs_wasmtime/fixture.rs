@@ -1,6 +1,7 @@
 //! The directory that all subjects work in, one after the other.
 
-use crate::rows::{LISTS, Op, Row, SIZES, TREE_FILES, read_file_size};
+use crate::rows::{LISTS, Op, SIZES, TREE_FILES, read_file_size};
+use crate::subjects::Row;
 use anyhow::{Context, Result};
 use std::fs::{self, File, FileTimes};
 use std::io::{Read, Write};

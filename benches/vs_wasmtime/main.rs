@@ -1,4 +1,6 @@
-//! Every p1 file operation: ours in each policy, wasmtime-wasi as `wasmtime run` sets it up, and the bare system calls.
+//! Every p1 file operation: ours in each policy, wasmtime-wasi as `wasmtime run` sets it up, and the bare system calls;
+//! and those of WASI 0.2 that matter most, with functions that do nothing in place of the system calls, and the streams
+//! of WASI 0.3.
 //!
 //! ```text
 //! cargo bench --bench vs_wasmtime -- [--quick] [--filter SUBSTR] [--subject SUBSTR] [--rounds N] [--json PATH] [--dir PATH]
@@ -25,6 +27,8 @@ mod guest;
 mod machine;
 mod measure;
 mod memory;
+mod p2;
+mod p3;
 mod report;
 mod rows;
 mod scaling;
@@ -34,14 +38,17 @@ mod syscall;
 use anyhow::{Context, Result, bail};
 use guest::Program;
 use measure::Effort;
-use report::Results;
+use report::{Results, Than};
 use scaling::Kind;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use subjects::Subject;
+use subjects::{Operation, Row, Subject};
 use wasi_gofer::CachePolicy;
+
+/// Who serves a component's files below a path.
+type SubjectsOver<O> = fn(&Path) -> Result<Vec<Box<dyn Subject<O>>>>;
 
 /// The command line.
 struct Args {
@@ -116,13 +123,48 @@ fn measure_rows(args: &Args, program: &Program, dir: &Path, results: &mut Result
     for subject in &subjects {
         println!("{}: {}", subject.name(), subject.options());
     }
-    report::print_head();
+    report::print_head(Than::Syscall);
     for row in rows {
         let figures = measure::row(&row, &mut subjects, args.effort())?;
-        report::print_row(&figures);
+        report::print_row(&figures, Than::Syscall);
         results.figures.extend(figures);
     }
     Ok(())
+}
+
+/// Rows of a component: `subjects` over the files, of which `kept` are measured whatever is asked for.
+fn measure_component<O: Operation>(
+    args: &Args,
+    dir: &Path,
+    rows: Vec<Row<O>>,
+    (subjects, kept): (SubjectsOver<O>, &[&str]),
+    results: &mut Results,
+) -> Result<()> {
+    let rows: Vec<_> = rows.into_iter().filter(|row| args.wants(&row.name)).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let root = dir.join("files");
+    if !root.exists() {
+        fixture::build(&root, &[])?;
+    }
+    let mut subjects = subjects(&root)?;
+    subjects.retain(|subject| kept.contains(&subject.name()) || subject.name().contains(&args.subject));
+    for subject in &subjects {
+        println!("{}: {}", subject.name(), subject.options());
+    }
+    report::print_head(Than::Stub);
+    for row in rows {
+        let figures = measure::row(&row, &mut subjects, args.effort())?;
+        report::print_row(&figures, Than::Stub);
+        results.figures.extend(figures);
+    }
+    Ok(())
+}
+
+fn measure_components(args: &Args, dir: &Path, results: &mut Results) -> Result<()> {
+    measure_component(args, dir, p2::rows(), (p2::subjects, &["stub", "stock"]), results)?;
+    measure_component(args, dir, p3::rows(), (p3::subjects, &["stock"]), results)
 }
 
 fn measure_rest(args: &Args, program: &Program, dir: &Path, results: &mut Results) -> Result<()> {
@@ -172,6 +214,7 @@ fn main() -> Result<()> {
     let program = Program::new()?;
     let mut results = Results { quick: args.quick, ..Results::default() };
     measure_rows(&args, &program, dir.path(), &mut results)?;
+    measure_components(&args, dir.path(), &mut results)?;
     measure_rest(&args, &program, dir.path(), &mut results)?;
     report::print_rest(&results);
     let missed = report::print_targets(&results);

@@ -1,7 +1,6 @@
 //! Rounds, medians and paired ratios.
 
-use crate::rows::{Op, Row};
-use crate::subjects::Subject;
+use crate::subjects::{Operation, Row, Subject};
 use anyhow::{Context, Result, bail};
 use std::time::Duration;
 
@@ -52,19 +51,17 @@ pub(crate) struct Figure {
     pub(crate) to_stock: Option<Spread>,
     /// How many times faster than the bare system calls.
     pub(crate) to_syscall: Option<Spread>,
+    /// How many times faster than functions that do nothing.
+    pub(crate) to_stub: Option<Spread>,
     pub(crate) iterations: u32,
     pub(crate) rounds: usize,
 }
 
 /// Every subject once: what came of it must be what came of the system calls.
-fn compare(row: &Row, subjects: &mut [Box<dyn Subject>]) -> Result<()> {
-    let mut reference = match row.op {
-        // A directory whose name, `/`, is one byte long, behind a zero errno.
-        Op::FdPrestatGet => Some((vec![0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0], "the specification".to_owned())),
-        _ => None,
-    };
+fn compare<O: Operation>(row: &Row<O>, subjects: &mut [Box<dyn Subject<O>>]) -> Result<()> {
+    let mut reference = row.op.reference().map(|(bytes, whose)| (bytes, whose.to_owned()));
     // The system calls come first in the list.
-    for subject in subjects.iter_mut().filter(|subject| subject.can(row.op)) {
+    for subject in subjects.iter_mut().filter(|subject| subject.can(row.op) && subject.is_real()) {
         let observed = subject.observe(row.op).with_context(|| row.name.clone())?;
         let Some((expected, whose)) = &reference else {
             reference = Some((observed, subject.name().to_owned()));
@@ -87,7 +84,7 @@ fn compare(row: &Row, subjects: &mut [Box<dyn Subject>]) -> Result<()> {
 }
 
 /// How many turns fill a sample of the slowest subject; all subjects do as many.
-fn calibrate(row: &Row, subjects: &mut [Box<dyn Subject>], sample: Duration) -> Result<u32> {
+fn calibrate<O: Operation>(row: &Row<O>, subjects: &mut [Box<dyn Subject<O>>], sample: Duration) -> Result<u32> {
     let mut slowest: f64 = 1.0;
     for subject in subjects.iter_mut().filter(|subject| subject.can(row.op)) {
         let mut n = 1;
@@ -104,7 +101,7 @@ fn calibrate(row: &Row, subjects: &mut [Box<dyn Subject>], sample: Duration) -> 
     Ok(turns as u32)
 }
 
-fn best_of_three(subject: &mut dyn Subject, op: Op, n: u32) -> Result<Duration> {
+fn best_of_three<O: Operation>(subject: &mut dyn Subject<O>, op: O, n: u32) -> Result<Duration> {
     Ok(subject.run(op, n)?.min(subject.run(op, n)?).min(subject.run(op, n)?))
 }
 
@@ -115,7 +112,11 @@ pub(crate) fn nanos(time: Duration) -> f64 {
 
 /// Measures a row: compare, calibrate, then rounds in which every subject has its turn, each round beginning with
 /// another.
-pub(crate) fn row(row: &Row, subjects: &mut [Box<dyn Subject>], effort: Effort) -> Result<Vec<Figure>> {
+pub(crate) fn row<O: Operation>(
+    row: &Row<O>,
+    subjects: &mut [Box<dyn Subject<O>>],
+    effort: Effort,
+) -> Result<Vec<Figure>> {
     compare(row, subjects)?;
     let n = if row.op.is_whole_file() { 1 } else { calibrate(row, subjects, effort.sample)? };
     let mut samples = vec![Vec::new(); subjects.len()];
@@ -130,17 +131,18 @@ pub(crate) fn row(row: &Row, subjects: &mut [Box<dyn Subject>], effort: Effort) 
     }
     let names: Vec<_> = subjects.iter().map(|subject| subject.name().to_owned()).collect();
     let samples: Vec<_> = names.into_iter().zip(samples).collect();
-    Ok(samples.iter().filter_map(|(subject, own)| figure(row, subject, own, &samples, n)).collect())
+    Ok(samples.iter().filter_map(|(subject, own)| figure(&row.name, subject, own, &samples, n)).collect())
 }
 
-fn figure(row: &Row, subject: &str, own: &[f64], all: &[(String, Vec<f64>)], iterations: u32) -> Option<Figure> {
+fn figure(op: &str, subject: &str, own: &[f64], all: &[(String, Vec<f64>)], iterations: u32) -> Option<Figure> {
     let ratio = |to: &str| all.iter().find(|(name, _)| name == to).and_then(|(_, its)| Spread::of_ratios(its, own));
     Some(Figure {
-        op: row.name.clone(),
+        op: op.to_owned(),
         subject: subject.to_owned(),
         ns: Spread::of(own.to_vec())?,
         to_stock: ratio("stock"),
         to_syscall: ratio("syscall"),
+        to_stub: ratio("stub"),
         iterations,
         rounds: own.len(),
     })

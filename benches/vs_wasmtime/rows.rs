@@ -1,5 +1,7 @@
 //! What is measured: one row per operation.
 
+use crate::subjects::{Operation, Row};
+
 /// An operation of the guest, and its equivalent in system calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
@@ -39,15 +41,6 @@ pub(crate) enum Op {
     TreeWalk,
 }
 
-/// A line of the report.
-#[derive(Clone, Debug)]
-pub(crate) struct Row {
-    /// As in the JSON.
-    pub(crate) name: String,
-    /// What is done.
-    pub(crate) op: Op,
-}
-
 /// Files of the tree that is walked: 10 directories of 10 directories of 100 files.
 pub(crate) const TREE_FILES: u32 = 10_000;
 /// Sizes of transfers, with their names.
@@ -62,11 +55,6 @@ pub(crate) const LIST_BUFFER: u32 = 4096;
 pub(crate) const ISSUE_TEXT: &[u8; 13] = b"hello world! ";
 
 impl Op {
-    /// How many operations one turn of its loop is.
-    pub(crate) fn per_turn(self) -> f64 {
-        if self == Op::PathRename { 2.0 } else { 1.0 }
-    }
-
     /// The path that it works on, relative to the mount.
     pub(crate) fn path(self) -> String {
         match self {
@@ -88,20 +76,6 @@ impl Op {
         }
     }
 
-    /// Whether one turn is a whole file: a sample is one turn then, on a mount that did nothing before.
-    pub(crate) fn is_whole_file(self) -> bool {
-        matches!(self, Op::SeqWrite { .. } | Op::SeqReadCold { .. })
-    }
-
-    /// How many rounds are enough, where a turn takes long.
-    pub(crate) fn most_rounds(self) -> usize {
-        match self {
-            Op::SeqWrite { .. } => 9,
-            Op::SeqReadCold { .. } => 15,
-            _ => usize::MAX,
-        }
-    }
-
     /// How many turns are compared: one, where each does the same.
     pub(crate) fn turns_compared(self) -> u32 {
         match self {
@@ -115,6 +89,29 @@ impl Op {
     /// The other name of a rename, as long as the first.
     pub(crate) fn other_path() -> &'static str {
         "work/name-b"
+    }
+}
+
+impl Operation for Op {
+    fn per_turn(self) -> f64 {
+        if self == Op::PathRename { 2.0 } else { 1.0 }
+    }
+
+    fn is_whole_file(self) -> bool {
+        matches!(self, Op::SeqWrite { .. } | Op::SeqReadCold { .. })
+    }
+
+    fn most_rounds(self) -> usize {
+        match self {
+            Op::SeqWrite { .. } => 9,
+            Op::SeqReadCold { .. } => 15,
+            _ => usize::MAX,
+        }
+    }
+
+    fn reference(self) -> Option<(Vec<u8>, &'static str)> {
+        // A directory whose name, `/`, is one byte long, behind a zero errno.
+        (self == Op::FdPrestatGet).then(|| (vec![0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0], "the specification"))
     }
 }
 

@@ -4,8 +4,40 @@ use crate::rows::Op;
 use anyhow::Result;
 use std::time::Duration;
 
+/// An operation that can be measured.
+pub(crate) trait Operation: Copy {
+    /// How many operations one turn of its loop is.
+    fn per_turn(self) -> f64 {
+        1.0
+    }
+
+    /// Whether one turn is a whole file: a sample is one turn then, on a mount that did nothing before.
+    fn is_whole_file(self) -> bool {
+        false
+    }
+
+    /// How many rounds are enough, where a turn takes long.
+    fn most_rounds(self) -> usize {
+        usize::MAX
+    }
+
+    /// What has to come of it, where no subject says so, and who does.
+    fn reference(self) -> Option<(Vec<u8>, &'static str)> {
+        None
+    }
+}
+
+/// A line of the report.
+#[derive(Clone, Debug)]
+pub(crate) struct Row<O = Op> {
+    /// As in the JSON.
+    pub(crate) name: String,
+    /// What is done.
+    pub(crate) op: O,
+}
+
 /// One way to do the operations.
-pub(crate) trait Subject {
+pub(crate) trait Subject<O = Op> {
     /// As in the JSON.
     fn name(&self) -> &str;
 
@@ -13,15 +45,20 @@ pub(crate) trait Subject {
     fn options(&self) -> &str;
 
     /// Whether there is such an operation here.
-    fn can(&self, op: Op) -> bool;
+    fn can(&self, op: O) -> bool;
+
+    /// Whether it does the operations, and not only as if.
+    fn is_real(&self) -> bool {
+        true
+    }
 
     /// Does the operation once and answers what came of it, in a form that is the same for all subjects. An errno that
     /// is not the operation's is an error.
-    fn observe(&mut self, op: Op) -> Result<Vec<u8>>;
+    fn observe(&mut self, op: O) -> Result<Vec<u8>>;
 
     /// Does the operation at least once to warm up, unless it is that of a whole file, and then `n` times; the time of
     /// these.
-    fn run(&mut self, op: Op, n: u32) -> Result<Duration>;
+    fn run(&mut self, op: O, n: u32) -> Result<Duration>;
 }
 
 /// The attributes that every subject must report alike; the other ones (inode numbers, access and change times) stock

@@ -2,7 +2,7 @@
 
 use crate::fixture;
 use crate::rows::{ISSUE_TEXT, LIST_BUFFER, Op, PAGE, TREE_FILES, read_file_size};
-use crate::subjects::{self, DIRECTORY, NOENT, REGULAR, Subject};
+use crate::subjects::{self, DIRECTORY, NOENT, Operation, REGULAR, Subject};
 use anyhow::{Context, Result, anyhow, ensure};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, SeekFrom, Statx, StatxFlags};

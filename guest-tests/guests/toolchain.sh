@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# Finds or fetches a Rust toolchain that can build for wasm32-wasip1, and writes DIR/env.sh to source.
+# Finds or fetches a Rust toolchain that can build for $GUEST_TARGET, and writes DIR/env.sh to source.
 #
 #   toolchain.sh            prints the path of env.sh (everything else goes to stderr)
 #
-# 1. If the active rustup toolchain has the target wasm32-wasip1 installed, that one is used.
+# 1. If the active rustup toolchain has the target installed, that one is used.
 # 2. Else Debian's rustc with its prebuilt std for wasm is downloaded and unpacked (nothing is installed, no root
 #    needed); it runs through its own dynamic loader, so the machine's glibc may be older. cargo and the linker
 #    are those of rustup.
 #
+# GUEST_TARGET           the target: wasm32-wasip1 (default) or wasm32-wasip2
 # GUEST_TOOLCHAIN_DIR    where it is kept (default: <repo>/target/guest-toolchain)
 # GUEST_TOOLCHAIN        `auto` (as above), `debian` (skip 1) or `rustup` (fail instead of 2)
-# GUEST_TOOLCHAIN_SUITE  the Debian suite: trixie (default; rustc 1.85) or sid (newest)
+# GUEST_TOOLCHAIN_SUITE  the Debian suite: trixie (default for wasm32-wasip1; rustc 1.85) or sid (newest; default for
+#                        wasm32-wasip2, because trixie's libc for it calls preview 1 through an adapter)
 # DEBIAN_MIRROR          the mirror, if not the one that this machine's apt uses
 set -euo pipefail
 
@@ -18,11 +20,16 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=debian.sh
 . "$here/debian.sh"
 
-suite=${GUEST_TOOLCHAIN_SUITE:-trixie}
+target=${GUEST_TARGET:-wasm32-wasip1}
+case $target in
+    wasm32-wasip1) suite=trixie ;;
+    wasm32-wasip2) suite=sid ;;
+    *) die "no guest is built for $target" ;;
+esac
+suite=${GUEST_TOOLCHAIN_SUITE:-$suite}
 mode=${GUEST_TOOLCHAIN:-auto}
 dir=$(realpath -m "${GUEST_TOOLCHAIN_DIR:-$here/../../target/guest-toolchain}")
 [ "$suite" = trixie ] || dir=$dir-$suite
-target=wasm32-wasip1
 format=1 # raise it when the layout below changes
 
 # Which toolchain is the active one may depend on the directory.

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod artefacts;
+mod component;
 mod engine;
 mod invocation;
 pub mod ours;
@@ -13,8 +14,9 @@ mod process;
 pub mod stock;
 mod tree;
 
-pub use artefacts::{check_committed, committed, differs_under_stock, guests};
-pub use engine::{engine, module};
+pub use artefacts::{check_committed, committed, differences, guests};
+pub use component::CliRun;
+pub use engine::{adapted_behaviours, component, engine, module};
 pub use invocation::{End, Invocation, Outcome};
 pub use process::open_descriptors;
 pub use tree::{Kind, Object, Tree};

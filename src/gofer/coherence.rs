@@ -86,10 +86,15 @@ impl Coherence {
         self.share_handles
     }
 
-    /// Whether handles outlive the last close. Where others may unlink a file they do not: a kept handle would hold its
-    /// blocks.
+    /// Whether handles outlive the last close until others need their place.
     pub(crate) fn keeps_idle_handles(self) -> bool {
         self.share_handles && self.trusts_names()
+    }
+
+    /// Whether handles to read outlive the last close for a moment, of files whose names are watched. Not for longer:
+    /// others may unlink a file, and a kept handle would hold its blocks. Not to write: others may want to run it.
+    pub(crate) fn keeps_watched_handles(self) -> bool {
+        self.share_handles && self.watches() > 0
     }
 
     /// Whether the mount owns its tree, so that it is locked and must not overlap another.

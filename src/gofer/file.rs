@@ -150,8 +150,7 @@ impl GoferFs {
         let told = if failures == seen_failures { brought_out } else { Err(Inode::failure_of(failures).into()) };
         self.let_go(call, handles.into_iter().flatten());
         if last {
-            let keeps = self.coherence.keeps_idle_handles() && inode.attr().0.nlink > 0;
-            if keeps {
+            if self.keeps_handles(&inode) {
                 let surplus = self.idle.add(&inode);
                 self.release_idle(call, surplus);
             } else {

@@ -30,20 +30,27 @@ impl Background {
     /// Has the work done at `due`, or at an earlier time that was asked for before. `work` makes it, for a thread that is
     /// to be started. False when there can be no thread: then nobody will do it.
     pub(crate) fn schedule(&self, due: Instant, work: impl FnOnce() -> Work) -> bool {
+        self.due(due);
         let mut state = self.shared.state.lock();
-        if state.due.is_none_or(|earlier| due < earlier) {
-            state.due = Some(due);
-            self.shared.changed.notify_one();
-        }
         if !state.running {
             let (shared, mut work) = (Arc::clone(&self.shared), work());
-            let thread = std::thread::Builder::new().name("gofer-writeback".to_owned());
+            let thread = std::thread::Builder::new().name("gofer-background".to_owned());
             let started = thread.spawn(move || {
                 while shared.wait() {
                     shared.again(work());
                 }
             });
             state.running = started.is_ok();
+        }
+        state.running
+    }
+
+    /// As [`Background::schedule`], of work that was scheduled before; false when there is no thread for it.
+    pub(crate) fn due(&self, due: Instant) -> bool {
+        let mut state = self.shared.state.lock();
+        if state.due.is_none_or(|earlier| due < earlier) {
+            state.due = Some(due);
+            self.shared.changed.notify_one();
         }
         state.running
     }

@@ -50,7 +50,7 @@ pub enum Descriptor {
     /// A file, device or pipe.
     File(OpenFile),
     /// A directory.
-    Directory(OpenDirectory),
+    Directory(Box<OpenDirectory>),
 }
 
 /// A name that an operation is to make, replace or remove.
@@ -219,7 +219,7 @@ impl OpenDirectory {
             FileType::Directory if how.write || how.create || how.truncate => Err(Errno::Isdir.into()),
             FileType::Directory => {
                 let open = fs.open_dir(call, &place.dentry)?;
-                Ok(Descriptor::Directory(OpenDirectory::new(&self.ns, place, self.granted, open)))
+                Ok(Descriptor::Directory(Box::new(OpenDirectory::new(&self.ns, place, self.granted, open))))
             }
             _ if how.directory => Err(Errno::Notdir.into()),
             FileType::Symlink => Err(Errno::Loop.into()),

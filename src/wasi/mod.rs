@@ -8,3 +8,5 @@ mod fail;
 pub mod p1;
 #[cfg(feature = "p2")]
 pub mod p2;
+#[cfg(feature = "p3")]
+pub mod p3;

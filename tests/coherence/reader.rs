@@ -146,7 +146,7 @@ fn found(stat: Result<Stat, Error>) -> Option<Stat> {
 fn open_dir(start: &OpenDirectory, path: &str) -> OpenDirectory {
     let how = OpenHow { directory: true, read: true, follow: true, ..OpenHow::default() };
     match start.open_at(CALL, path.as_bytes(), how).expect("the directory opens") {
-        Descriptor::Directory(dir) => dir,
+        Descriptor::Directory(dir) => *dir,
         Descriptor::File(_) => panic!("{path} is a file"),
     }
 }

@@ -70,7 +70,7 @@ impl Mounted {
     fn open_dir(&self, path: &str) -> OpenDirectory {
         let how = OpenHow { directory: true, read: true, follow: true, ..OpenHow::default() };
         match self.root.open_at(CALL, path.as_bytes(), how).expect("opened") {
-            Descriptor::Directory(dir) => dir,
+            Descriptor::Directory(dir) => *dir,
             Descriptor::File(_) => panic!("{path} is a file"),
         }
     }

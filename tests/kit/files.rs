@@ -50,7 +50,7 @@ pub(crate) fn open(call: &Call, dir: &OpenDirectory, path: &str, how: OpenHow) -
 pub(crate) fn open_dir(call: &Call, dir: &OpenDirectory, path: &str) -> Result<OpenDirectory> {
     match dir.open_at(call, path.as_bytes(), OpenHow { directory: true, ..READ })? {
         Descriptor::File(_) => Err(Errno::Notdir.into()),
-        Descriptor::Directory(dir) => Ok(dir),
+        Descriptor::Directory(dir) => Ok(*dir),
     }
 }
 

@@ -76,7 +76,7 @@ pub(crate) fn open(root: &OpenDirectory, call: &Call, path: &str, how: OpenHow) 
 pub(crate) fn open_dir(root: &OpenDirectory, call: &Call, path: &str) -> Result<OpenDirectory, Error> {
     match root.open_at(call, path.as_bytes(), OpenHow { directory: true, read: true, ..OpenHow::default() })? {
         Descriptor::File(_) => panic!("{path} is a file"),
-        Descriptor::Directory(dir) => Ok(dir),
+        Descriptor::Directory(dir) => Ok(*dir),
     }
 }
 

@@ -242,8 +242,8 @@ fn a_call_whose_future_is_dropped_ends_on_its_worker_too() {
     let slow = Slow::new(CachePolicy::Shared);
     let mut guest = slow.guest(Blocking::HandOver);
     let (root, (ptr, len)) = (guest.root, guest.path("cold"));
-    let gate = slow.close();
     let executor = executor();
+    let gate = slow.close();
 
     executor.block_on(async {
         let of_cold = args![root, 0u32, ptr, len, 0x100u32];
@@ -283,6 +283,25 @@ fn a_store_that_is_dropped_ends_the_workers_of_its_streams() {
     assert!(gate.wait_for(4, PATIENCE));
 
     assert_worker_ends(&mut guest);
+}
+
+#[test]
+fn drop_of_a_file_with_something_to_bring_out_does_so_on_a_worker() {
+    let slow = Slow::new(CachePolicy::Exclusive);
+    let mut guest = slow.guest(Blocking::HandOver);
+    let file = guest.create("cold").expect("opened");
+    guest.write(file, "CONTENTS", 0).expect("written");
+    let written = slow.plan.calls(Op::WriteAt);
+    let gate = slow.plan.hold(Op::WriteAt);
+
+    guest.drop_descriptor(file);
+    assert!(gate.wait_for(1, PATIENCE), "nothing was brought out");
+    assert_eq!(guest.host().files.open_descriptors(), 2, "it counts until it is closed");
+    assert_eq!(guest.stat_path("cold").map(|stat| stat.size), Ok(8), "the guest goes on meanwhile");
+
+    gate.open();
+    assert_worker_ends(&mut guest);
+    assert!(slow.plan.calls(Op::WriteAt) > written);
 }
 
 #[test]

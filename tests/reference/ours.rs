@@ -111,7 +111,7 @@ impl Ours {
             }
             Descriptor::Directory(dir) => {
                 let slot = into % (DIRS - 1) + 1;
-                self.dirs[slot] = Some(dir);
+                self.dirs[slot] = Some(*dir);
                 self.cookies[slot] = 0;
                 Ok(Answer::Directory)
             }
@@ -209,7 +209,7 @@ fn open(dir: &OpenDirectory, name: &str, directory: bool) -> Result<Descriptor, 
 
 fn open_dir(dir: &OpenDirectory, name: &str) -> Result<OpenDirectory, String> {
     match open(dir, name, true)? {
-        Descriptor::Directory(dir) => Ok(dir),
+        Descriptor::Directory(dir) => Ok(*dir),
         Descriptor::File(_) => Err(format!("{name:?} opens as a file")),
     }
 }

@@ -1,6 +1,6 @@
 //! Behaviours in a process of their own, where nothing else opens or closes descriptors.
 
-use crate::BEHAVIOURS;
+use crate::guest::Guest;
 use crate::harness::open_descriptors;
 use crate::scenario::Scenario;
 use anyhow::{Result, ensure};
@@ -10,21 +10,23 @@ use wasi_gofer::CachePolicy;
 /// The variable of the environment that makes this program the other process.
 const ASKED: &str = "GUEST_TESTS_DESCRIPTORS";
 
-/// The policy that this process is to run, if it is the other process.
-pub(crate) fn asked() -> Option<CachePolicy> {
-    std::env::var(ASKED).ok()?.parse().ok()
+/// What this process is to run, if it is the other process.
+pub(crate) fn asked() -> Option<(Guest, CachePolicy)> {
+    let asked = std::env::var(ASKED).ok()?;
+    let (guest, policy) = asked.split_once('/')?;
+    Some((Guest::ALL.into_iter().find(|known| known.to_string() == guest)?, policy.parse().ok()?))
 }
 
 /// Starts the other process.
-pub(crate) fn check(policy: CachePolicy) -> Result<()> {
-    let output = Command::new(std::env::current_exe()?).env(ASKED, policy.name()).output()?;
+pub(crate) fn check(guest: Guest, policy: CachePolicy) -> Result<()> {
+    let output = Command::new(std::env::current_exe()?).env(ASKED, format!("{guest}/{policy}")).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Ok(())
 }
 
 /// Is the other process.
-pub(crate) fn run(policy: CachePolicy) -> ExitCode {
-    match run_all(policy) {
+pub(crate) fn run(guest: Guest, policy: CachePolicy) -> ExitCode {
+    match run_all(guest, policy) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error:#}");
@@ -34,19 +36,23 @@ pub(crate) fn run(policy: CachePolicy) -> ExitCode {
 }
 
 /// Behaviours that make the process open what it keeps: the executors of the harness and of wasmtime-wasi, and the
-/// inotify instance that one mount leaves to the next.
-const OPEN_FOR_GOOD: [&str; 3] =
-    ["write_then_read_back", "polling_a_file_finds_it_ready_at_once", "a_tree_of_sixty_levels"];
+/// inotify instance that one mount leaves to the next. A guest has those that it needs.
+const OPEN_FOR_GOOD: [&str; 4] = [
+    "write_then_read_back",
+    "polling_a_file_finds_it_ready_at_once",
+    "append_goes_to_the_end",
+    "a_tree_of_sixty_levels",
+];
 
-fn run_all(policy: CachePolicy) -> Result<()> {
-    let scenario = Scenario::directfs(policy);
-    for behaviour in BEHAVIOURS.iter().filter(|behaviour| OPEN_FOR_GOOD.contains(&behaviour.name)) {
-        scenario.check(*behaviour)?;
+fn run_all(guest: Guest, policy: CachePolicy) -> Result<()> {
+    let scenario = Scenario::directfs(guest, policy);
+    for behaviour in scenario.behaviours().filter(|behaviour| OPEN_FOR_GOOD.contains(&behaviour.name)) {
+        scenario.check(behaviour)?;
     }
     let before = open_descriptors()?;
-    for behaviour in BEHAVIOURS {
+    for behaviour in scenario.behaviours() {
         // Whether it behaves is what its own test says.
-        let _ = scenario.check(*behaviour);
+        let _ = scenario.check(behaviour);
         let mut after = open_descriptors()?;
         after.retain(|number, target| before.get(number) != Some(target));
         ensure!(after.is_empty(), "{scenario}/{} leaves open: {after:?}", behaviour.name);

@@ -1,66 +1,60 @@
-//! Every behaviour of the guest over every backend and policy, and under wasmtime's own filesystem.
+//! Every behaviour of the guests over every front end, backend and policy, and under wasmtime's own filesystem.
 //!
 //! | tests | what runs |
 //! |---|---|
-//! | `p1/<backend>/<policy>/<behaviour>` | synchronous host functions |
-//! | `p1-async/directfs/shared/<behaviour>` | asynchronous ones |
-//! | `p1/directfs-tiny/<policy>/<behaviour>` | one dentry and four descriptors of directories in the cache |
-//! | `stock/<behaviour>` | wasmtime's filesystem; those in `stock-differs.txt` must fail |
-//! | `committed/...` | the module is what its sources built to, and lists the names that are run here |
-//! | `descriptors/<policy>` | all behaviours one after the other in a process of their own: no descriptor is left |
+//! | `<guest>/<backend>/<policy>/<behaviour>` | synchronous host functions; asynchronous ones for `p3` |
+//! | `<guest>-async/directfs/shared/<behaviour>` | asynchronous ones |
+//! | `<guest>/directfs-tiny/<policy>/<behaviour>` | one dentry and four descriptors of directories in the cache |
+//! | `<guest>-handover/waiting/<policy>/<behaviour>` | calls on a backend that always has to wait, on workers |
+//! | `<guest>/short/<policy>/<behaviour>` | a backend that moves a part of what it is asked for |
+//! | `stock/<guest>/<behaviour>` | wasmtime's filesystem; those in the guest's list of differences must fail |
+//! | `committed/...` | a guest is what its sources built to, and lists the names that are run here |
+//! | `descriptors/<guest>/<policy>` | all behaviours one after the other in a process of their own: no descriptor is left |
+//!
+//! The guests are `p1` (the module of preview 1), `p2-adapted` (the same behind wasmtime's adapter, with the same results
+//! but for what `adapter-differs.txt` says of the adapter), `p2` and `p3` (components of WASI 0.2 and 0.3).
 //!
 //! Behind each run the guest's directory must hold what the registry says, the cache must show what the backend holds,
 //! its invariants must hold, and nothing beside the directory may have changed.
 
 mod descriptors;
+mod guest;
 mod place;
 mod registry;
 mod scenario;
+mod stock;
 
 use anyhow::{Result, ensure};
+use guest::{Guest, Setting};
 use libtest_mimic::{Arguments, Failed, Trial};
-use registry::Leaves;
-use scenario::{Scenario, run_stock};
+use scenario::Scenario;
 use std::process::ExitCode;
 use wasi_gofer::CachePolicy;
 use wasi_gofer_guest_tests as harness;
 
-include!("../../guests/behaviours/src/names.rs");
-
-/// A behaviour of the guest.
-#[derive(Clone, Copy, Debug)]
-struct Behaviour {
-    name: &'static str,
-    leaves: Leaves,
-}
-
-macro_rules! all {
-    ($($name:ident)*) => {
-        const BEHAVIOURS: &[Behaviour] = &[$(Behaviour { name: stringify!($name), leaves: registry::$name }),*];
-    };
-}
-
-foreach_behaviour!(all);
-
-/// The committed guest.
-const GUEST: &str = "behaviours.wasm";
-
 fn main() -> ExitCode {
-    if let Some(policy) = descriptors::asked() {
-        return descriptors::run(policy);
+    if let Some((guest, policy)) = descriptors::asked() {
+        return descriptors::run(guest, policy);
     }
     let arguments = Arguments::from_args();
     let mut trials = committed();
-    trials.extend(stock());
-    for scenario in Scenario::all() {
+    for guest in Guest::ALL {
         trials.extend(
-            BEHAVIOURS
-                .iter()
-                .map(|behaviour| trial(format!("{scenario}/{}", behaviour.name), move || scenario.check(*behaviour))),
+            guest.behaviours().map(|b| trial(format!("stock/{guest}/{}", b.name), move || stock::check(guest, b))),
         );
     }
-    for policy in CachePolicy::ALL {
-        trials.push(trial(format!("descriptors/{policy}"), move || descriptors::check(policy)));
+    for scenario in Scenario::all() {
+        trials.extend(
+            scenario
+                .behaviours()
+                .map(|behaviour| trial(format!("{scenario}/{}", behaviour.name), move || scenario.check(behaviour))),
+        );
+    }
+    // Each is a process that compiles its guest: all policies for one of them.
+    let policies = CachePolicy::ALL.map(|policy| (Guest::P1, policy));
+    let others = [Guest::P2, Guest::P3].map(|guest| (guest, CachePolicy::Exclusive));
+    for (guest, policy) in policies.into_iter().chain(others) {
+        trials.push(trial(format!("descriptors/{guest}/{policy}"), move || descriptors::check(guest, policy)));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -70,39 +64,32 @@ fn trial(name: String, body: impl FnOnce() -> Result<()> + Send + 'static) -> Tr
 }
 
 fn committed() -> Vec<Trial> {
-    let of = |name: &str, body: fn() -> Result<()>| trial(format!("committed/{name}"), body);
-    vec![
-        of("behaviours_are_what_their_sources_built_to", || harness::check_committed(GUEST)),
-        of("behaviours_lists_every_name", || {
-            let place = place::Place::new()?;
-            let outcome = harness::stock::run(&place.mount(), &guest()?, &harness::Invocation::of(GUEST).arg("list"))?;
+    let mut trials = Vec::new();
+    for guest in Guest::COMMITTED {
+        let of = |name: &str, body: fn(Guest) -> Result<()>| {
+            trial(format!("committed/{}/{name}", guest.file()), move || body(guest))
+        };
+        trials.push(of("is_what_its_sources_built_to", |guest| harness::check_committed(guest.file())));
+        trials.push(of("lists_every_name", |guest| {
+            let place = place::Place::new(Setting::Root)?;
+            let outcome = stock::start(guest, Setting::Root, &place, "list")?;
             let listed: Vec<_> = std::str::from_utf8(&outcome.stdout)?.lines().collect();
-            let named: Vec<_> = BEHAVIOURS.iter().map(|behaviour| behaviour.name).collect();
-            ensure!(listed == named, "the module lists other behaviours than names.rs: {outcome}");
+            let named: Vec<_> = guest.behaviours().map(|behaviour| behaviour.name).collect();
+            ensure!(listed == named, "it lists other behaviours than names.rs: {outcome}");
             Ok(())
-        }),
-        of("stock_differs_names_behaviours", || {
-            for name in harness::differs_under_stock()?.keys() {
-                ensure!(BEHAVIOURS.iter().any(|behaviour| behaviour.name == name), "there is no behaviour `{name}`");
+        }));
+    }
+    for guest in Guest::ALL {
+        trials.push(trial(format!("committed/differences/{guest}_names_behaviours"), move || {
+            let mut names = guest.differs_under_stock()?;
+            if guest == Guest::P2Adapted {
+                names.extend(harness::differences("adapter-differs.txt")?);
+            }
+            for name in names.keys() {
+                ensure!(guest.behaviours().any(|behaviour| behaviour.name == name), "there is no behaviour `{name}`");
             }
             Ok(())
-        }),
-    ]
-}
-
-/// The list of what differs under wasmtime's filesystem is kept true: what is on it must fail.
-fn stock() -> Vec<Trial> {
-    let check = |name: &'static str| {
-        let (outcome, _) = run_stock(name)?;
-        match harness::differs_under_stock()?.get(name) {
-            None => ensure!(outcome.is_success(), "{outcome}"),
-            Some(reason) => ensure!(!outcome.is_success(), "it passes, but stock-differs.txt says: {reason}"),
-        }
-        Ok(())
-    };
-    BEHAVIOURS.iter().map(|b| trial(format!("stock/{}", b.name), move || check(b.name))).collect()
-}
-
-fn guest() -> Result<wasmtime::Module> {
-    harness::module(&harness::committed(GUEST))
+        }));
+    }
+    trials
 }

@@ -1,26 +1,34 @@
 //! A way to run a behaviour, and what is checked behind it.
 
+use crate::guest::{Behaviour, FEW, Guest, Program, Setting};
 use crate::harness::ours::{self, Linking};
-use crate::harness::{Invocation, Outcome, Tree, stock};
+use crate::harness::{self, Invocation, Outcome, Tree};
 use crate::place::Place;
 use crate::registry::Leaves;
-use crate::{Behaviour, GUEST, guest};
-use anyhow::{Context, Result, anyhow, ensure};
-use std::collections::HashMap;
+use crate::stock;
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use std::fmt;
 use std::path::Path;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use wasi_gofer::backend::faulty::Faulty;
 use wasi_gofer::{CachePolicy, FsOptions, Gofer, MemoryFs, MountOptions, SharedBackend};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Backend {
     Directfs,
     Memory,
+    /// That in memory, which answers no call that may not wait.
+    Waiting,
+    /// That in memory, of which one transfer moves [`SHORT`] bytes at most.
+    Short,
 }
 
-/// A front end, a backend and a policy.
+/// Divides nothing that guests use.
+const SHORT: usize = 777;
+
+/// A guest, how it is linked, a backend and a policy.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scenario {
+    guest: Guest,
     linking: Linking,
     backend: Backend,
     policy: CachePolicy,
@@ -30,58 +38,103 @@ pub(crate) struct Scenario {
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let front = match self.linking {
-            Linking::Sync => "p1",
-            Linking::Async => "p1-async",
+        let linking = match self.linking {
+            linking if linking == self.guest.linking() => "",
+            Linking::Sync => "-sync",
+            Linking::Async => "-async",
+            Linking::HandOver => "-handover",
         };
         let backend = match self.backend {
             Backend::Directfs => "directfs",
             Backend::Memory => "memory",
+            Backend::Waiting => "waiting",
+            Backend::Short => "short",
         };
-        write!(f, "{front}/{backend}{}/{}", if self.tiny { "-tiny" } else { "" }, self.policy)
+        write!(f, "{}{linking}/{backend}{}/{}", self.guest, if self.tiny { "-tiny" } else { "" }, self.policy)
     }
 }
 
 impl Scenario {
     pub(crate) fn all() -> Vec<Scenario> {
         let mut all = Vec::new();
-        for backend in [Backend::Directfs, Backend::Memory] {
-            for policy in CachePolicy::ALL {
-                all.push(Scenario { linking: Linking::Sync, backend, policy, tiny: false });
+        for guest in Guest::ALL {
+            for backend in [Backend::Directfs, Backend::Memory] {
+                for policy in CachePolicy::ALL {
+                    all.push(Scenario { backend, ..Scenario::directfs(guest, policy) });
+                }
             }
         }
-        let directfs = Scenario::directfs(CachePolicy::Shared);
-        all.push(Scenario { linking: Linking::Async, ..directfs });
-        all.push(Scenario { tiny: true, ..directfs });
-        all.push(Scenario { tiny: true, ..Scenario::directfs(CachePolicy::Exclusive) });
+        // The adapter is linked as the others are.
+        for guest in [Guest::P1, Guest::P2, Guest::P3] {
+            let directfs = Scenario::directfs(guest, CachePolicy::Shared);
+            if guest.linking() == Linking::Sync {
+                all.push(Scenario { linking: Linking::Async, ..directfs });
+            }
+            all.push(Scenario { tiny: true, ..directfs });
+            all.push(Scenario { tiny: true, ..Scenario::directfs(guest, CachePolicy::Exclusive) });
+        }
+        for guest in [Guest::P2, Guest::P3] {
+            for policy in [CachePolicy::Exclusive, CachePolicy::Shared] {
+                let directfs = Scenario::directfs(guest, policy);
+                all.push(Scenario { linking: Linking::HandOver, backend: Backend::Waiting, ..directfs });
+                all.push(Scenario { backend: Backend::Short, ..directfs });
+            }
+        }
         all
     }
 
-    /// Synchronous host functions over a directory of the host.
-    pub(crate) fn directfs(policy: CachePolicy) -> Scenario {
-        Scenario { linking: Linking::Sync, backend: Backend::Directfs, policy, tiny: false }
+    /// A directory of the host, and the host functions that the guest is linked with where nothing else is said.
+    pub(crate) fn directfs(guest: Guest, policy: CachePolicy) -> Scenario {
+        Scenario { guest, linking: guest.linking(), backend: Backend::Directfs, policy, tiny: false }
     }
 
-    fn mount(&self, place: &Place, memory: &SharedBackend) -> Result<Gofer> {
+    /// What is run: settings of more mounts than one are directories of the host, and where calls of WASI 0.3 are handed
+    /// over each takes the place of a descriptor, of which `limits.rs` leaves none.
+    pub(crate) fn behaviours(self) -> impl Iterator<Item = Behaviour> {
+        let (host, takes_places) =
+            (self.backend == Backend::Directfs, self.guest == Guest::P3 && self.linking == Linking::HandOver);
+        self.guest.behaviours().filter(move |behaviour| match behaviour.setting {
+            Setting::Root => true,
+            Setting::Mounts => host,
+            Setting::Few => !takes_places,
+        })
+    }
+
+    /// The storage of those that are no directory of the host.
+    fn memory(&self) -> SharedBackend {
+        let faulty = Faulty::new(MemoryFs::new());
+        match self.backend {
+            Backend::Directfs | Backend::Memory => return SharedBackend::new(MemoryFs::new()),
+            Backend::Waiting => faulty.plan().set_would_wait(true),
+            Backend::Short => faulty.plan().set_short_transfers(Some(SHORT)),
+        }
+        SharedBackend::new(faulty)
+    }
+
+    fn mount(&self, setting: Setting, place: &Place, memory: &SharedBackend) -> Result<Gofer> {
         let mut fs = FsOptions::with_policy(self.policy);
         let mut builder = Gofer::builder();
         if self.tiny {
             fs.dentry_cache_limit = 1;
             builder.fds(4);
         }
-        let options = MountOptions { fs, ..MountOptions::default() };
-        match self.backend {
-            Backend::Directfs => builder.dir(place.mount(), "/", options),
-            Backend::Memory => builder.mount("/", memory.clone(), options),
-        };
+        for mount in place.mounts(setting) {
+            let options = MountOptions { fs: fs.clone(), read_only: mount.read_only };
+            match self.backend {
+                Backend::Directfs => builder.dir(mount.host, mount.guest, options),
+                Backend::Memory | Backend::Waiting | Backend::Short => {
+                    builder.mount(mount.guest, memory.clone(), options)
+                }
+            };
+        }
         Ok(builder.build()?)
     }
 
     /// What the backend holds, read without the cache that the guest used.
     fn kept(&self, place: &Place, memory: &SharedBackend) -> Result<Tree> {
         match self.backend {
-            Backend::Directfs => Tree::of_host(&place.mount()),
-            Backend::Memory => {
+            Backend::Directfs => place.left(),
+            Backend::Memory | Backend::Waiting | Backend::Short => {
                 let fs = FsOptions::with_policy(CachePolicy::None);
                 let mut builder = Gofer::builder();
                 builder.mount("/", memory.clone(), MountOptions { fs, ..MountOptions::default() });
@@ -90,33 +143,84 @@ impl Scenario {
         }
     }
 
-    /// Runs a behaviour in a fresh directory and checks everything that it may not leave behind.
+    fn start(&self, gofer: &Gofer, behaviour: Behaviour) -> Result<Outcome> {
+        let invocation = Invocation::of(self.guest.file()).arg(behaviour.name);
+        let files = match behaviour.setting {
+            Setting::Root | Setting::Mounts => gofer.ctx(),
+            Setting::Few => gofer.ctx().with_max_descriptors(FEW),
+        };
+        match self.guest.program()? {
+            Program::Module(module) => ours::run(self.linking, files, &module, &invocation),
+            Program::Component(run, component) => {
+                ours::run_component(self.linking, files, run, &component, &invocation)
+            }
+        }
+    }
+
+    /// Runs a behaviour and checks all that it does and leaves.
     pub(crate) fn check(&self, behaviour: Behaviour) -> Result<()> {
-        let place = Place::new()?;
-        let memory = SharedBackend::new(MemoryFs::new());
-        let gofer = self.mount(&place, &memory)?;
-
-        let outcome = ours::run(self.linking, gofer.ctx(), &guest()?, &Invocation::of(GUEST).arg(behaviour.name))?;
-
+        if self.guest == Guest::P2Adapted {
+            return self.check_adapted(behaviour);
+        }
+        let (outcome, kept) = self.run(behaviour)?;
         ensure!(outcome.is_success(), "{outcome}");
+        self.check_left(&kept, behaviour)
+    }
+
+    /// What is done for a module must be the same behind the adapter: what the guest says, and all that it leaves. The
+    /// list of what differs is kept true.
+    fn check_adapted(&self, behaviour: Behaviour) -> Result<()> {
+        let adapted = self.run(behaviour)?;
+        let module = Scenario { guest: Guest::P1, ..*self }.run(behaviour)?;
+        let same = same(&adapted, &module, behaviour);
+        match harness::differences("adapter-differs.txt")?.get(behaviour.name) {
+            None => same,
+            Some(reason) if same.is_ok() => bail!("it is the same, but the list of differences says: {reason}"),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Runs a behaviour in a fresh directory: how it ended, and what it left. Whatever it did, the cache is sound, shows
+    /// what the backend holds, and nothing else was touched.
+    fn run(&self, behaviour: Behaviour) -> Result<(Outcome, Tree)> {
+        let place = Place::new(behaviour.setting)?;
+        let memory = self.memory();
+        let gofer = self.mount(behaviour.setting, &place, &memory)?;
+
+        let outcome = self.start(&gofer, behaviour)?;
+
         invariants(&gofer)?;
-        let shown = Tree::of_guest(&gofer.ctx())?;
+        // Of several mounts there is no one tree; and the read-only one has a name that no guest can say.
+        let shown = match behaviour.setting {
+            Setting::Root | Setting::Few => Some(Tree::of_guest(&gofer.ctx())?),
+            Setting::Mounts => None,
+        };
         invariants(&gofer)?;
+        if self.linking == Linking::HandOver {
+            // Files are closed on workers, which may not have come to it.
+            let report = gofer.shutdown(None);
+            ensure!(report.failures.is_empty(), "{report:?}");
+        }
         drop(gofer);
         let kept = self.kept(&place, &memory)?;
-        shown.expect(&kept).context("the cache shows something else than the backend holds")?;
-        self.check_left(&kept, behaviour)?;
-        place.check_outside()
+        if let Some(shown) = shown {
+            let same = shown.expect(&kept).context("the cache shows something else than the backend holds");
+            same.with_context(|| outcome.to_string())?;
+        }
+        place.check_outside()?;
+        Ok((outcome, kept))
     }
 
     fn check_left(&self, kept: &Tree, behaviour: Behaviour) -> Result<()> {
         match behaviour.leaves {
             Leaves::AsStock => {
-                let (_, expected) = run_stock(behaviour.name)?;
+                let (_, expected) = stock::run(self.guest, behaviour)?;
                 let left = match self.backend {
                     Backend::Directfs => kept.expect(&expected),
                     // It knows no umask.
-                    Backend::Memory => kept.clone().without_modes().expect(&expected.without_modes()),
+                    Backend::Memory | Backend::Waiting | Backend::Short => {
+                        kept.clone().without_modes().expect(&expected.without_modes())
+                    }
                 };
                 left.context("it leaves something else than under wasmtime's filesystem")
             }
@@ -126,26 +230,19 @@ impl Scenario {
                 ensure!(left == expected, "it leaves {left:?}, expected {expected:?}");
                 Ok(())
             }
-            Leaves::WhatTheListingDecides => Ok(()),
+            Leaves::WhatTheOrderDecides => Ok(()),
         }
+    }
+}
+
+fn same(one: &(Outcome, Tree), other: &(Outcome, Tree), behaviour: Behaviour) -> Result<()> {
+    ensure!(one.0 == other.0, "{}\nbut {}", one.0, other.0);
+    match behaviour.leaves {
+        Leaves::WhatTheOrderDecides => Ok(()),
+        Leaves::AsStock | Leaves::Paths(_) => one.1.expect(&other.1),
     }
 }
 
 fn invariants(gofer: &Gofer) -> Result<()> {
     gofer.check_invariants().map_err(|error| anyhow!("an invariant of the cache does not hold: {error}"))
-}
-
-/// Runs a behaviour under wasmtime's filesystem, once per process: how it ended, and what it left.
-pub(crate) fn run_stock(name: &'static str) -> Result<(Outcome, Tree)> {
-    static RUNS: OnceLock<Mutex<HashMap<&'static str, (Outcome, Tree)>>> = OnceLock::new();
-    let runs = RUNS.get_or_init(Mutex::default);
-    if let Some(run) = runs.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
-        return Ok(run.clone());
-    }
-    let place = Place::new()?;
-    let outcome = stock::run(&place.mount(), &guest()?, &Invocation::of(GUEST).arg(name))?;
-    place.check_outside()?;
-    let run = (outcome, Tree::of_host(&place.mount())?);
-    runs.lock().unwrap_or_else(PoisonError::into_inner).insert(name, run.clone());
-    Ok(run)
 }

@@ -50,6 +50,11 @@ impl HandleSet {
         self.write.as_ref()
     }
 
+    /// Whether nothing can be written through it.
+    pub(crate) fn only_reads(&self) -> bool {
+        self.write.is_none()
+    }
+
     /// Everything, for release.
     pub(crate) fn into_handles(self) -> Vec<ErasedHandle> {
         self.read.into_iter().chain(self.write).collect()

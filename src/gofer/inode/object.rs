@@ -51,6 +51,8 @@ impl Inode {
     const STREAMED: u8 = 1 << 4;
     /// No guest has seen the times since the last change.
     const UNSEEN: u8 = 1 << 3;
+    /// It was opened by a name in a directory that was watched.
+    const WATCHED: u8 = 1 << 5;
 
     /// An object that the backend found.
     pub(crate) fn new(node: Option<ErasedNode>, stat: &Stat) -> Self {
@@ -331,9 +333,26 @@ impl Inode {
         self.opens.load(Ordering::Acquire) > 0
     }
 
+    /// Notes that it was opened by a name in a directory that is watched.
+    pub(crate) fn note_watched(&self) {
+        if self.flags.load(Ordering::Relaxed) & Self::WATCHED == 0 {
+            self.flags.fetch_or(Self::WATCHED, Ordering::AcqRel);
+        }
+    }
+
+    /// Whether [`Inode::note_watched`] was called.
+    pub(crate) fn was_watched(&self) -> bool {
+        self.flags.load(Ordering::Relaxed) & Self::WATCHED != 0
+    }
+
     /// Claims the one entry that the idle list has of it; false when it is there already.
     pub(crate) fn enter_idle_list(&self) -> bool {
         !self.idle_listed.load(Ordering::Acquire) && !self.idle_listed.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether the idle list has an entry of it.
+    pub(crate) fn is_idle_listed(&self) -> bool {
+        self.idle_listed.load(Ordering::Acquire)
     }
 
     /// Gives that entry up.

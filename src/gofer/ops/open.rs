@@ -1,14 +1,22 @@
 //! Opening files and directories.
 
-use crate::abi::{Call, Errno, Error, FileType, Name, OpenFlags, Result};
+use crate::abi::{Call, Errno, Error, FileType, Name, OpenFlags, Result, Stat};
 use crate::backend::{ErasedHandle, ErasedObject};
 use crate::gofer::dentry::Reached;
 use crate::gofer::file::{File, OpenDir};
 use crate::gofer::fs::{DentryRef, GoferFs};
 use crate::gofer::handle::HandleSet;
+use crate::gofer::inode::Inode;
 use crate::gofer::stats::Op;
 use crate::gofer::wait;
+use crate::gofer::watches::Mark;
+use crate::sync;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A handle that is kept where others may remove the file outlives its last use by this at least, and by twice as long at
+/// most.
+const KEPT_FOR: Duration = Duration::from_secs(1);
 
 impl GoferFs {
     /// Opens a file that is no directory (`EISDIR`) and no symbolic link (`ELOOP`). Where the policy shares handles an
@@ -59,7 +67,7 @@ impl GoferFs {
         if !self.coherence.confirms_name_at_open() {
             return Ok(None);
         }
-        self.open_checked(call, start, names, follow_last, |inode, dir, at| {
+        self.open_checked(call, start, (names, follow_last), access, |inode, dir, at| {
             let node = inode.node()?;
             let object = ErasedObject { node, location: Some(*at), key: inode.key(), file_type: FileType::Regular };
             let mut open = |flags| self.bound(call, &[dir], || self.ask(Op::Open).open(call, object, flags));
@@ -102,6 +110,71 @@ impl GoferFs {
         drop(slot);
         self.stats.hits(used);
         Some(file)
+    }
+
+    /// The file by a handle that its inode has already, where nothing but the look at the change queue is lacking to
+    /// believe its name: `None` when it is not so, or who may open it has changed. What is announced are changes by the
+    /// names of watched directories, so the file must have no other name.
+    pub(super) fn open_kept(
+        self: &Arc<Self>,
+        call: &Call,
+        inode: &Arc<Inode>,
+        access: OpenFlags,
+        mark: Mark,
+    ) -> Option<File> {
+        let (file, handle) = {
+            let slot = inode.handles().try_lock()?;
+            let set = slot.as_ref().filter(|set| set.lacks(access).is_empty())?;
+            let handle = set.read().or(set.write()).map(Arc::clone)?;
+            (File::sharing(self, Arc::clone(inode), set, access), handle)
+        };
+        let version = inode.attr_version();
+        let (known, _) = inode.attr();
+        self.stats.op(Op::HandleStat);
+        let stat = handle.stat(call).ok()?;
+        let permits = |stat: &Stat| (stat.mode, stat.uid, stat.gid, stat.nlink);
+        self.learn(call, inode, &stat, version);
+        let stands = permits(&stat) == permits(&known) && stat.nlink == 1 && self.is_still(call, mark);
+        stands.then_some(file)
+    }
+
+    /// Whether an inode's handles outlive its last file.
+    pub(in crate::gofer) fn keeps_handles(&self, inode: &Inode) -> bool {
+        let nlink = inode.attr().0.nlink;
+        if self.coherence.keeps_idle_handles() {
+            return nlink > 0;
+        }
+        if !self.coherence.keeps_watched_handles() || !inode.was_watched() || nlink != 1 {
+            return false;
+        }
+        let slot = inode.handles().try_lock();
+        let only_reads = slot.is_some_and(|slot| slot.as_ref().is_some_and(|set| set.only_reads()));
+        // Who is listed is looked at in time.
+        only_reads && (inode.is_idle_listed() || self.background.due(Self::next_aging()))
+    }
+
+    fn next_aging() -> Instant {
+        let now = sync::monotonic();
+        now.checked_add(KEPT_FOR).unwrap_or(now)
+    }
+
+    /// Notes that a file was opened by a name in a watched directory, so that its handle may be kept for a moment.
+    pub(super) fn opened_watched(self: &Arc<Self>, inode: &Inode) {
+        if !self.coherence.keeps_watched_handles() || inode.was_watched() {
+            return;
+        }
+        let weak = Arc::downgrade(self);
+        let work = move || weak.upgrade().and_then(|fs| fs.age_handles());
+        if self.background.schedule(Self::next_aging(), move || Box::new(work)) {
+            inode.note_watched();
+        }
+    }
+
+    /// Releases the handles that were not used for a while; answers when to look again.
+    fn age_handles(self: Arc<Self>) -> Option<Instant> {
+        let (aged, more) = self.idle.age();
+        self.release_idle(&Call::WAITING, aged);
+        more.then(Self::next_aging)
     }
 
     fn open_own(self: &Arc<Self>, call: &Call, of: &DentryRef, access: OpenFlags) -> Result<File> {

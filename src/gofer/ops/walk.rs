@@ -1,9 +1,9 @@
 //! Walks: the seam between path resolution above and the cache.
 
-use super::check::{Belief, Checked};
-use crate::abi::{Call, Errno, Error, FileType, Name, Result, Stat};
+use super::check::{Belief, Checked, Crossed};
+use crate::abi::{Call, Errno, Error, FileType, Name, OpenFlags, Result, Stat};
 use crate::backend::{ErasedNode, Location};
-use crate::gofer::dentry::{CachedWalk, DentryId, Reached};
+use crate::gofer::dentry::{CachedWalk, DentryId, Known, Reached};
 use crate::gofer::file::File;
 use crate::gofer::fs::{DentryRef, GoferFs};
 use crate::gofer::inode::Inode;
@@ -133,17 +133,29 @@ impl GoferFs {
     /// The regular file at the end of a path that is cached whole, by `open`, once the backend has confirmed the way to
     /// it; `open` itself must confirm the file. `None` when there is more to it than that.
     pub(super) fn open_checked(
-        &self,
+        self: &Arc<Self>,
         call: &Call,
         start: &DentryRef,
-        names: &[Name<'_>],
-        follow_last: bool,
+        (names, follow_last): (&[Name<'_>], bool),
+        access: OpenFlags,
         open: impl FnOnce(&Arc<Inode>, DentryId, &Location<'_, ErasedNode>) -> Option<File>,
     ) -> Result<Option<File>> {
         let crossing = self.cross_cached(start, names, follow_last, Belief::Announced);
         let (Some((last, way)), Some(name)) = (crossing.chain.split_last(), names.last()) else { return Ok(None) };
         if crossing.walk.reached != Reached::End || last.inode.file_type() != FileType::Regular {
             return Ok(None);
+        }
+        if self.take_watches(call, &crossing.hot) {
+            return Ok(None);
+        }
+        let believed = |crossed: &Crossed| crossed.anchored || crossed.known == Known::Believed;
+        if self.coherence.keeps_watched_handles()
+            && believed(last)
+            && way.iter().all(believed)
+            && let Some(file) = self.open_kept(call, &last.inode, access, crossing.mark)
+        {
+            self.stats.hits(crossing.walk.used);
+            return Ok(Some(file));
         }
         if matches!(self.check(call, start, names, &crossing, way.len(), false)?, Checked::Changed) {
             return Ok(None);
@@ -152,6 +164,10 @@ impl GoferFs {
         let Some(dir) = dir.node() else { return Ok(None) };
         let file = open(&last.inode, last.dir, &Location { dir, name: *name });
         if file.is_some() {
+            self.confirm(last);
+            if last.known != Known::Unwatched {
+                self.opened_watched(&last.inode);
+            }
             self.stats.hits(crossing.walk.used);
             self.stats.revalidations(1);
         }

@@ -44,6 +44,12 @@ impl Conduct {
     }
 }
 
+impl Default for Conduct {
+    fn default() -> Self {
+        Conduct::new(Call::WAITING, Blocking::Inline)
+    }
+}
+
 /// Work on a worker. Dropping it ends its waits; what is done by then stays done.
 #[derive(Debug)]
 pub(crate) struct Background<R> {

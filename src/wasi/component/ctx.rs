@@ -1,10 +1,10 @@
 //! One guest's state, and the way to it.
 
 use super::conduct::{Blocking, Conduct};
-use super::descriptor::{Descriptor, DescriptorFlags, Opened};
+use super::descriptor::{Descriptor, DescriptorFlags};
 use super::guest::{Guest, Slot};
 use crate::abi::{Call, Errno};
-use crate::vfs::GoferCtx;
+use crate::vfs::{self, GoferCtx, Preopen};
 use crate::wasi::fail::{Fail, Outcome};
 use std::sync::Arc;
 use wasmtime::component::{HasData, ResourceTable};
@@ -23,7 +23,7 @@ impl GoferComponentCtx {
     /// A guest whose files are `fs`. Its calls run inline and wait as long as it takes.
     #[must_use]
     pub fn new(fs: GoferCtx) -> Self {
-        let conduct = Conduct::new(Call::WAITING, Blocking::Inline);
+        let conduct = Conduct::default();
         // What it starts with is never too much.
         let limit = fs.max_descriptors().max(fs.preopens().len());
         GoferComponentCtx { fs, guest: Arc::new(Guest::new(conduct.clone())), conduct, limit }
@@ -71,22 +71,24 @@ impl GoferComponentCtx {
     }
 
     /// Takes a place for something open: `EMFILE` when none is left.
-    pub(super) fn slot(&self) -> Outcome<Slot> {
+    pub(crate) fn slot(&self) -> Outcome<Slot> {
         Slot::take(&self.guest, self.limit)
     }
 
-    /// A descriptor for what was opened.
-    pub(crate) fn adopt(&self, opened: Opened) -> Outcome<Descriptor> {
-        Ok(Descriptor::new(opened, self.slot()?))
+    /// Makes a descriptor that was just opened the guest's: `EMFILE` when it may have no more.
+    pub(crate) fn adopt(&self, mut opened: Descriptor) -> Outcome<Descriptor> {
+        opened.place(self.slot()?);
+        Ok(opened)
     }
 
     /// Opens every preopen anew, with the names that the guest knows them by.
     pub(crate) fn open_preopens(&self) -> Outcome<Vec<(Descriptor, String)>> {
-        let open = |preopen: &crate::vfs::Preopen| {
+        let open = |preopen: &Preopen| {
             let slot = self.slot()?;
-            let directory = self.fs.open_preopen(&self.conduct.waiting, preopen)?;
-            let opened = Opened::directory(directory, DescriptorFlags::empty());
-            Ok::<_, Fail>((Descriptor::new(opened, slot), preopen.path().to_owned()))
+            let directory = vfs::Descriptor::Directory(Box::new(self.fs.open_preopen(&self.conduct.waiting, preopen)?));
+            let mut opened = Descriptor::new(directory, DescriptorFlags::empty());
+            opened.place(slot);
+            Ok::<_, Fail>((opened, preopen.path().to_owned()))
         };
         self.fs.preopens().iter().map(open).collect()
     }

@@ -1,10 +1,13 @@
 //! What a guest has open.
 
 use super::conduct::{Background, Blocking, Conduct};
+#[cfg(feature = "p3")]
+use super::guest::KeptConduct;
 use super::guest::Slot;
 use super::hash::metadata_hash;
-use crate::abi::{Call, Errno, FileType, Result, SetTime, Stat};
+use crate::abi::{Call, Errno, Error, FileType, Result, SetTime, Stat};
 use crate::vfs::{self, OpenDirectory, OpenFile, Rights};
+use std::io::IoSliceMut;
 use std::sync::Arc;
 
 bitflags::bitflags! {
@@ -32,42 +35,44 @@ impl DescriptorFlags {
         Self::FILE_INTEGRITY_SYNC.union(Self::DATA_INTEGRITY_SYNC).union(Self::REQUESTED_WRITE_SYNC);
 }
 
-/// Something that was opened and belongs to no guest yet.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    what: vfs::Descriptor,
-    asked: DescriptorFlags,
-}
-
-impl Opened {
-    pub(super) fn new(what: vfs::Descriptor, asked: DescriptorFlags) -> Self {
-        Opened { what, asked }
-    }
-
-    pub(super) fn directory(directory: OpenDirectory, asked: DescriptorFlags) -> Self {
-        Opened::new(vfs::Descriptor::Directory(directory), asked)
-    }
-}
-
 /// A file that a guest has open, through a descriptor or streams; closed with the last of them.
 #[derive(Debug)]
 pub struct OpenedFile {
     /// There until it is closed.
     file: Option<OpenFile>,
     syncs: DescriptorFlags,
-    slot: Slot,
+    /// There once a guest has it.
+    slot: Option<Slot>,
 }
 
 impl OpenedFile {
     /// The file: `EBADF` while it is being closed, when nobody has it any more.
     #[inline]
     pub(crate) fn file(&self) -> Result<&OpenFile> {
-        self.file.as_ref().ok_or(crate::abi::Error::Errno(Errno::Badf))
+        self.file.as_ref().ok_or(Error::Errno(Errno::Badf))
     }
 
     /// How calls on it behave that the guest does not make itself.
     pub(crate) fn conduct(&self) -> Conduct {
-        self.slot.guest().conduct()
+        self.slot.as_ref().map(|slot| slot.guest().conduct()).unwrap_or_default()
+    }
+
+    /// As [`OpenedFile::conduct`], for who asks often and keeps it.
+    #[cfg(feature = "p3")]
+    #[inline]
+    pub(crate) fn conduct_kept<'k>(&self, kept: &'k mut KeptConduct) -> &'k Conduct {
+        match &self.slot {
+            Some(slot) => slot.guest().conduct_kept(kept),
+            None => kept.conduct(),
+        }
+    }
+
+    /// Reads at most `len` bytes at `offset`; none at the end.
+    #[inline]
+    pub(crate) fn read_at(&self, call: &Call, len: usize, offset: u64) -> Result<Arc<[u8]>> {
+        let file = self.file()?;
+        let guest = self.slot.as_ref().ok_or(Error::Errno(Errno::Badf))?.guest();
+        guest.read_by(len, |bytes| file.read_at(call, &mut [IoSliceMut::new(bytes)], offset))
     }
 
     fn may(&self, right: Rights) -> bool {
@@ -78,12 +83,25 @@ impl OpenedFile {
 impl Drop for OpenedFile {
     /// Closes it. What could not be brought out stays dirty, and is told by whoever shuts the mounts down.
     fn drop(&mut self) {
-        let Some(file) = self.file.take() else { return };
-        let conduct = self.slot.guest().conduct();
+        // One that no guest ever had is closed by the next operation on its filesystem.
+        if self.file.is_some() && self.slot.is_some() {
+            self.close(&self.conduct());
+        }
+    }
+}
+
+impl OpenedFile {
+    fn close(&mut self, conduct: &Conduct) {
+        let (Some(file), slot) = (self.file.take(), self.slot.take()) else { return };
         match conduct.blocking {
             // Only one that could be written has something to bring out.
             Blocking::HandOver if file.rights().contains(Rights::WRITE) => {
-                Background::detached(&conduct.waiting, move |call| file.close(call));
+                Background::detached(&conduct.waiting, move |call| {
+                    let closed = file.close(call);
+                    // It counts until then: closes that wait are bounded like what is open.
+                    drop(slot);
+                    closed
+                });
             }
             Blocking::Inline | Blocking::HandOver => drop(file.close(conduct.first(true))),
         }
@@ -93,9 +111,9 @@ impl Drop for OpenedFile {
 /// A directory that a guest has open.
 #[derive(Debug)]
 pub struct OpenedDirectory {
-    directory: OpenDirectory,
+    directory: Box<OpenDirectory>,
     syncs: DescriptorFlags,
-    _slot: Slot,
+    slot: Option<Slot>,
 }
 
 impl OpenedDirectory {
@@ -117,13 +135,36 @@ pub enum Descriptor {
 }
 
 impl Descriptor {
-    pub(super) fn new(Opened { what, asked }: Opened, slot: Slot) -> Self {
+    /// What was opened, with what was asked for; nobody's yet.
+    pub(super) fn new(what: vfs::Descriptor, asked: DescriptorFlags) -> Self {
         let syncs = asked & DescriptorFlags::SYNCS;
         match what {
-            vfs::Descriptor::File(file) => Descriptor::File(Arc::new(OpenedFile { file: Some(file), syncs, slot })),
-            vfs::Descriptor::Directory(directory) => {
-                Descriptor::Directory(Arc::new(OpenedDirectory { directory, syncs, _slot: slot }))
+            vfs::Descriptor::File(file) => {
+                Descriptor::File(Arc::new(OpenedFile { file: Some(file), syncs, slot: None }))
             }
+            vfs::Descriptor::Directory(directory) => {
+                Descriptor::Directory(Arc::new(OpenedDirectory { directory, syncs, slot: None }))
+            }
+        }
+    }
+
+    /// Ends it, for a guest whose calls behave like `conduct`; what else holds it keeps it open.
+    pub(crate) fn end(self, conduct: &Conduct) {
+        if let Descriptor::File(file) = self
+            && let Some(mut file) = Arc::into_inner(file)
+        {
+            file.close(conduct);
+        }
+    }
+
+    /// Gives it its place among those that a guest has open. It must be new: one that is held elsewhere has one.
+    pub(super) fn place(&mut self, slot: Slot) {
+        let place = match self {
+            Descriptor::File(file) => Arc::get_mut(file).map(|file| &mut file.slot),
+            Descriptor::Directory(directory) => Arc::get_mut(directory).map(|directory| &mut directory.slot),
+        };
+        if let Some(place) = place {
+            *place = Some(slot);
         }
     }
 

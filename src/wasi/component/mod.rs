@@ -16,6 +16,8 @@
 //!
 //! [`GoferCtx::with_max_descriptors`]: crate::GoferCtx::with_max_descriptors
 
+#[cfg(feature = "p3")]
+mod attempt;
 mod conduct;
 mod ctx;
 mod descriptor;
@@ -25,11 +27,15 @@ mod hash;
 mod open;
 
 pub use super::fail::{Fail, Outcome};
+#[cfg(feature = "p3")]
+pub(crate) use attempt::{Tried, attempt, behind, path, push};
 pub use conduct::Blocking;
 pub(crate) use conduct::{Background, hand_over};
 pub use ctx::{GoferComponentCtx, GoferCtxView, GoferView, HasGofer};
 pub use descriptor::{Descriptor, DescriptorFlags, OpenedDirectory, OpenedFile};
 pub use entries::{DirectoryEntries, DirectoryEntry};
+#[cfg(feature = "p3")]
+pub(crate) use guest::{KeptConduct, Slot};
 pub(crate) use hash::metadata_hash;
 pub(crate) use open::OpenArgs;
 

@@ -1,6 +1,6 @@
 //! `open-at`.
 
-use super::descriptor::{Descriptor, DescriptorFlags, Opened};
+use super::descriptor::{Descriptor, DescriptorFlags};
 use crate::abi::{Call, Result};
 use crate::vfs::OpenHow;
 
@@ -42,12 +42,12 @@ impl OpenArgs {
 }
 
 impl Descriptor {
-    /// Opens `path`, relative to this directory.
-    pub(crate) fn open_at(&self, call: &Call, path: &[u8], args: OpenArgs) -> Result<Opened> {
+    /// Opens `path`, relative to this directory. What is opened is nobody's until it is adopted.
+    pub(crate) fn open_at(&self, call: &Call, path: &[u8], args: OpenArgs) -> Result<Descriptor> {
         let directory = self.directory()?;
         if args.changes() {
             directory.require_change()?;
         }
-        Ok(Opened::new(directory.open_at(call, path, args.how())?, args.flags))
+        Ok(Descriptor::new(directory.open_at(call, path, args.how())?, args.flags))
     }
 }

@@ -104,7 +104,7 @@ pub(super) fn open(
     fs.after(call);
     let entry = match opened? {
         Descriptor::File(file) => Entry::File(file, encode::fdflags(fdflags)? & !encode::FDFLAGS_APPEND),
-        Descriptor::Directory(directory) => Entry::Directory(Box::new(directory), None),
+        Descriptor::Directory(directory) => Entry::Directory(directory, None),
     };
     let fd = table.insert(entry).map_err(|_| Fail::Errno(Errno::Mfile))?;
     put_u32(memory, out, fd)

@@ -13,7 +13,7 @@ use crate::wasi::component::{
     Descriptor, DirectoryEntries, Fail, GoferCtxView, GoferView, OpenedFile, Outcome, TRANSFER_MAX, hand_over,
     metadata_hash,
 };
-use std::io::{IoSlice, IoSliceMut};
+use std::io::IoSlice;
 use std::sync::Arc;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Resource, WasmList, WasmStr};
@@ -86,10 +86,9 @@ fn add_data<T: GoferView + 'static>(interface: &mut Interface<'_, T>) -> wasmtim
             Ok((handle, (len, offset)))
         },
         |descriptor, (len, offset), call| {
-            let mut data = vec![0; *len];
-            let read = descriptor.file()?.read_at(call, &mut [IoSliceMut::new(&mut data)], *offset)?;
-            data.truncate(read);
-            Ok((data, read == 0))
+            let data = descriptor.opened_file()?.read_at(call, *len, *offset)?;
+            let end = data.is_empty();
+            Ok((data, end))
         },
         as_found,
     )?;

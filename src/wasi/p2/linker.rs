@@ -75,7 +75,7 @@ fn add_types<T: GoferView + 'static>(linker: &mut Linker<T>, asynchronous: bool)
 fn add_resources<T: GoferView + 'static>(instance: &mut LinkerInstance<'_, T>) -> wasmtime::Result<()> {
     instance.resource("descriptor", ResourceType::host::<Descriptor>(), |mut store, rep| {
         let view = store.data_mut().gofer();
-        drop(view.table.delete(Resource::<Descriptor>::new_own(rep))?);
+        view.table.delete(Resource::<Descriptor>::new_own(rep))?.end(view.ctx.conduct());
         view.ctx.after(true);
         Ok(())
     })?;

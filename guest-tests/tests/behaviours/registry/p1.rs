@@ -1,25 +1,6 @@
-//! The behaviours that are run, each with what it leaves behind. Every name of the guest has an entry here: one that
-//! lacks it does not compile.
+//! The behaviours of `behaviours.wasm`.
 
-/// What a behaviour leaves in its directory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Leaves {
-    /// The same names, kinds, contents, links and modes as under wasmtime's own filesystem.
-    AsStock,
-    /// These paths, where wasmtime's filesystem is known to behave differently.
-    Paths(&'static [&'static str]),
-    /// What the order of the backend's directory lists decides.
-    WhatTheListingDecides,
-}
-
-macro_rules! register {
-    ($($name:ident $(=> $leaves:expr)?;)*) => {$(
-        #[allow(non_upper_case_globals, reason = "the guest's names, which are those of its functions")]
-        pub(crate) const $name: Leaves = register!(@ $($leaves)?);
-    )*};
-    (@) => { Leaves::AsStock };
-    (@ $leaves:expr) => { $leaves };
-}
+use super::Leaves;
 
 register! {
     write_then_read_back;
@@ -191,8 +172,8 @@ register! {
     an_old_cookie_goes_on_where_it_stood;
     rewinding_sees_new_and_removed_names;
     listing_and_unlinking_leaves_nothing => Leaves::Paths(&[]);
-    listing_while_adding_shows_the_old_names_once => Leaves::WhatTheListingDecides;
-    listing_while_others_go_shows_the_rest_once => Leaves::WhatTheListingDecides;
+    listing_while_adding_shows_the_old_names_once => Leaves::WhatTheOrderDecides;
+    listing_while_others_go_shows_the_rest_once => Leaves::WhatTheOrderDecides;
     two_descriptors_list_independently;
     a_listing_survives_the_rename_of_its_directory;
 
