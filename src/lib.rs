@@ -42,6 +42,8 @@ pub mod gofer;
 mod hostfs;
 #[doc(hidden)]
 pub mod proto;
+#[cfg(feature = "sidecar")]
+pub mod sidecar;
 mod sync;
 mod sys;
 #[doc(hidden)]

@@ -3,7 +3,7 @@
 use super::errno::retry;
 use crate::abi::Result;
 use rustix::fd::BorrowedFd;
-use rustix::fs::{Advice as OsAdvice, FallocateFlags, fadvise, fallocate, fstat};
+use rustix::fs::{Advice as OsAdvice, AtFlags, FallocateFlags, StatxFlags, fadvise, fallocate, statx};
 use rustix::io::{ReadWriteFlags, pread, preadv, pwrite, pwritev, pwritev2};
 use std::io::{IoSlice, IoSliceMut};
 use std::num::NonZeroU64;
@@ -35,8 +35,8 @@ pub(crate) fn write_at(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>], offset: u64) ->
 pub(crate) fn append(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>]) -> Result<(usize, u64)> {
     // RWF_APPEND ignores the offset, except that -1 would move the descriptor's position.
     let written = retry(|| pwritev2(fd, first(bufs), 0, ReadWriteFlags::APPEND))?;
-    let end = retry(|| fstat(fd))?.st_size;
-    Ok((written, u64::try_from(end).unwrap_or(0)))
+    let stat = retry(|| statx(fd, c"", AtFlags::EMPTY_PATH, StatxFlags::SIZE))?;
+    Ok((written, stat.stx_size))
 }
 
 /// Reserves `len` bytes at `offset` (fallocate(2), mode 0). `EOPNOTSUPP` where the filesystem cannot: pretending would

@@ -13,7 +13,7 @@ use crate::abi::{
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{
     AtFlags, Gid, Mode as OsMode, Timespec as OsTime, Timestamps, UTIME_NOW, UTIME_OMIT, Uid, chmodat, chownat, fchmod,
-    fchown, ftruncate, futimens, utimensat,
+    ftruncate, futimens, utimensat,
 };
 use rustix::io;
 
@@ -26,7 +26,7 @@ const TIMES: SetStatMask = SetStatMask::ATIME.union(SetStatMask::MTIME);
 /// Changes attributes of a file that is open with an access.
 pub(crate) fn set_stat_open(fd: BorrowedFd<'_>, set: &SetStat) -> SetStatReport {
     let mut report = SetStatReport::DONE;
-    attempt(&mut report, set, OWNER, || owner(set).and_then(|(uid, gid)| retry(|| fchown(fd, uid, gid))));
+    attempt(&mut report, set, OWNER, || set_owner(fd, set));
     attempt(&mut report, set, SetStatMask::MODE, || retry(|| fchmod(fd, mode(set))));
     attempt(&mut report, set, SetStatMask::SIZE, || retry(|| ftruncate(fd, set.size.unwrap_or(0))));
     attempt(&mut report, set, TIMES, || times(set).and_then(|times| retry(|| futimens(fd, &times))));

@@ -18,6 +18,8 @@ use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::fs::ioctl_getflags;
 use rustix::io::Errno as OsErrno;
 use std::collections::HashSet;
+#[cfg(feature = "sidecar")]
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Filesystems whose changes all pass through this kernel, by their magic: ext2/3/4, XFS, Btrfs, F2FS, tmpfs, bcachefs,
 /// and overlayfs as seen from above. Never network and cluster filesystems, FUSE, or 9P.
@@ -118,11 +120,7 @@ impl Inotify {
             | WatchFlags::DELETE_SELF
             | WatchFlags::MOVE_SELF
             | WatchFlags::ONLYDIR;
-        // By the descriptor, never by a path of the host: what is watched is what is held. The thread's own table, as
-        // the process's first thread may have ended.
-        let path = format!("/proc/thread-self/fd/{}", dir.as_raw_fd());
-        let fd = self.fd()?;
-        let wd = retry(|| inotify::add_watch(fd, path.as_str(), mask))?;
+        let wd = add_watch(self.fd()?, dir, mask)?;
         self.watches.lock().insert(wd);
         Ok(wd)
     }
@@ -178,6 +176,32 @@ impl Drop for Inotify {
             spare.push(fd);
         }
     }
+}
+
+/// Whether watches are added by the working directory.
+#[cfg(feature = "sidecar")]
+static BY_WORKING_DIRECTORY: AtomicBool = AtomicBool::new(false);
+
+/// Adds watches by the working directory from now on: for a process without `/proc`, that has the working directory for
+/// itself. (There `/proc/...` would be a path in what it serves, which its clients make.)
+#[cfg(feature = "sidecar")]
+pub(crate) fn go_by_working_directory() {
+    BY_WORKING_DIRECTORY.store(true, Ordering::Relaxed);
+}
+
+/// By the descriptor, never by a path of the host: what is watched is what is held.
+fn add_watch(queue: &OwnedFd, dir: BorrowedFd<'_>, mask: WatchFlags) -> Result<i32> {
+    #[cfg(feature = "sidecar")]
+    if BY_WORKING_DIRECTORY.load(Ordering::Relaxed) {
+        // The working directory is the process's, not the thread's.
+        static WORKING_DIRECTORY: Mutex<()> = Mutex::new(());
+        let _mine = WORKING_DIRECTORY.lock();
+        retry(|| rustix::process::fchdir(dir))?;
+        return retry(|| inotify::add_watch(queue, c".", mask));
+    }
+    // The thread's own table, as the process's first thread may have ended.
+    let path = format!("/proc/thread-self/fd/{}", dir.as_raw_fd());
+    retry(|| inotify::add_watch(queue, path.as_str(), mask))
 }
 
 /// Hands out the events of one read; `None` when they are cut off, which the kernel never does.

@@ -1,11 +1,18 @@
-//! The crate's only `unsafe` code: a lock that the others are too slow for, and memory for pages.
+//! The crate's only `unsafe` code: a lock that the others are too slow for, memory for pages, and the system calls of a
+//! jail that nobody wraps.
 //!
 //! Each function is small, and its comment says what makes it sound. Everything else in the crate is checked by the
 //! compiler (`deny(unsafe_code)`).
 
 #![allow(unsafe_code, reason = "the one folder that may")]
 
+#[cfg(feature = "sidecar")]
+pub(crate) mod mounts;
 mod pool;
+#[cfg(feature = "sidecar")]
+pub(crate) mod process;
+#[cfg(feature = "sidecar")]
+pub(crate) mod signals;
 mod striped;
 
 pub(crate) use pool::{PageBox, PagePool};
