@@ -256,3 +256,23 @@ fn stats_count_what_a_component_does() {
     let stats = std::fs::read_to_string(place.path("stats.json")).expect("a report");
     assert!(stats.contains("\"/\""), "{stats}");
 }
+
+#[test]
+fn components_of_both_versions_run_over_every_policy_and_0_3_can_be_turned_off() {
+    let place = Place::new();
+    let guest =
+        |version: &str| format!("{}/../guest-tests/guests/behaviours-{version}.wasm", env!("CARGO_MANIFEST_DIR"));
+    for policy in ["exclusive", "writethrough", "shared", "none"] {
+        for version in ["p2", "p3"] {
+            let data = format!("{version}-{policy}");
+            place.dir(&data);
+            let mount = format!("--mount=src={data},dst=/,cache={policy}");
+            place.run(&[&mount, &guest(version), "write_then_read_back"]).is(0, "");
+        }
+    }
+    let (off, mount) = ("-Sp3=n", "--mount=type=memory,dst=/");
+    place.run(&[off, mount, &guest("p2"), "write_then_read_back"]).is(0, "");
+    place.run(&[off, mount, &guest("p3"), "write_then_read_back"]).refuses(&["behaviours-p3.wasm", "0.3"]);
+    // What it needs of the engine turns it off too, unless it is asked for.
+    place.run(&["-Wcomponent-model-async=n", mount, &guest("p2"), "write_then_read_back"]).is(0, "");
+}
