@@ -1,7 +1,7 @@
 //! The types of `wasi:filesystem@0.3.0`.
 //!
 //! The functions are linked in `functions` and not by the traits that are generated here too: those would hand out every
-//! path as a copy, and answer through a future of three layers also what is known at once.
+//! path as a copy on the heap, before it is known whether it is too long.
 
 wasmtime::component::bindgen!({
     path: "wit",
