@@ -6,6 +6,7 @@
 //! without waiting, and starts again on a worker if it would have to wait.
 
 use super::ctx::{GoferCtxView, GoferView};
+use super::descriptor::Descriptor;
 use crate::abi::{Call, Errno, Error, PATH_MAX, Result};
 use crate::wasi::fail::{Fail, Outcome};
 use smallvec::SmallVec;
@@ -34,6 +35,24 @@ pub(crate) fn behind<'v, X: 'static>(view: &'v GoferCtxView<'_>, handle: &Resour
 /// Puts something new into the resource table.
 pub(crate) fn push<X: Send + 'static>(view: &mut GoferCtxView<'_>, entry: X) -> Outcome<Resource<X>> {
     view.table.push(entry).map_err(|error| Fail::Trap(error.into()))
+}
+
+/// Puts fresh descriptors of the preopens into the resource table: what `get-directories` answers, which has no way to
+/// fail but a trap.
+pub(crate) fn get_directories(view: &mut GoferCtxView<'_>) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
+    let trap = |fail| match fail {
+        Fail::Errno(errno) => wasmtime::Error::from(errno).context("cannot open the preopened directories"),
+        Fail::Trap(error) => error,
+    };
+    let opened = view.ctx.open_preopens().map_err(trap)?;
+    opened.into_iter().map(|(descriptor, name)| Ok((push(view, descriptor).map_err(trap)?, name))).collect()
+}
+
+/// Ends what a handle stood for that the guest gave up.
+pub(crate) fn drop_descriptor(view: &mut GoferCtxView<'_>, rep: u32) -> wasmtime::Result<()> {
+    view.table.delete(Resource::<Descriptor>::new_own(rep))?.end(view.ctx.conduct());
+    view.ctx.after(true);
+    Ok(())
 }
 
 /// How a first try ended.

@@ -16,7 +16,6 @@
 //!
 //! [`GoferCtx::with_max_descriptors`]: crate::GoferCtx::with_max_descriptors
 
-#[cfg(feature = "p3")]
 mod attempt;
 mod conduct;
 mod ctx;
@@ -27,8 +26,7 @@ mod hash;
 mod open;
 
 pub use super::fail::{Fail, Outcome};
-#[cfg(feature = "p3")]
-pub(crate) use attempt::{Tried, attempt, behind, path, push};
+pub(crate) use attempt::{Tried, attempt, behind, drop_descriptor, get_directories, path, push};
 pub use conduct::Blocking;
 pub(crate) use conduct::{Background, hand_over};
 pub use ctx::{GoferComponentCtx, GoferCtxView, GoferView, HasGofer};

@@ -5,13 +5,13 @@ use super::encode::{
     advice, descriptor_flags, descriptor_stat, descriptor_type, follow, metadata_hash_value, open_args, set_time,
 };
 use super::input::FileInput;
-use super::method::{Interface, answer, behind, path, push};
+use super::method::{Interface, answer};
 use super::output::{FileOutput, Place};
 use crate::abi::{Call, Errno, Error, Result};
 use crate::vfs::Rights;
 use crate::wasi::component::{
-    Descriptor, DirectoryEntries, Fail, GoferCtxView, GoferView, OpenedFile, Outcome, TRANSFER_MAX, hand_over,
-    metadata_hash,
+    Descriptor, DirectoryEntries, Fail, GoferCtxView, GoferView, OpenedFile, Outcome, TRANSFER_MAX, behind, hand_over,
+    metadata_hash, path, push,
 };
 use std::io::IoSlice;
 use std::sync::Arc;

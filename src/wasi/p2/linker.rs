@@ -3,8 +3,8 @@
 use super::bindings::ErrorCode;
 use super::errors::of_stream;
 use super::functions;
-use super::method::{Interface, push};
-use crate::wasi::component::{Descriptor, DirectoryEntries, Fail, GoferView};
+use super::method::Interface;
+use crate::wasi::component::{Descriptor, DirectoryEntries, GoferView, drop_descriptor, get_directories};
 use wasmtime::component::{Linker, LinkerInstance, Resource, ResourceType};
 use wasmtime_wasi::WasiView;
 
@@ -74,10 +74,7 @@ fn add_types<T: GoferView + 'static>(linker: &mut Linker<T>, asynchronous: bool)
 
 fn add_resources<T: GoferView + 'static>(instance: &mut LinkerInstance<'_, T>) -> wasmtime::Result<()> {
     instance.resource("descriptor", ResourceType::host::<Descriptor>(), |mut store, rep| {
-        let view = store.data_mut().gofer();
-        view.table.delete(Resource::<Descriptor>::new_own(rep))?.end(view.ctx.conduct());
-        view.ctx.after(true);
-        Ok(())
+        drop_descriptor(&mut store.data_mut().gofer(), rep)
     })?;
     instance.resource("directory-entry-stream", ResourceType::host::<DirectoryEntries>(), |mut store, rep| {
         let view = store.data_mut().gofer();
@@ -89,24 +86,7 @@ fn add_resources<T: GoferView + 'static>(instance: &mut LinkerInstance<'_, T>) -
 }
 
 fn add_preopens<T: GoferView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    linker.instance(PREOPENS)?.func_wrap("get-directories", |mut store, (): ()| {
-        let mut view = store.data_mut().gofer();
-        let opened = match view.ctx.open_preopens() {
-            Ok(opened) => opened,
-            // The function has no way to fail.
-            Err(Fail::Errno(errno)) => {
-                return Err(wasmtime::Error::from(errno).context("cannot open the preopened directories"));
-            }
-            Err(Fail::Trap(error)) => return Err(error),
-        };
-        let mut directories = Vec::with_capacity(opened.len());
-        for (descriptor, name) in opened {
-            match push(&mut view, descriptor) {
-                Ok(descriptor) => directories.push((descriptor, name)),
-                Err(Fail::Errno(errno)) => return Err(errno.into()),
-                Err(Fail::Trap(error)) => return Err(error),
-            }
-        }
-        Ok((directories,))
-    })
+    linker
+        .instance(PREOPENS)?
+        .func_wrap("get-directories", |mut store, (): ()| Ok((get_directories(&mut store.data_mut().gofer())?,)))
 }

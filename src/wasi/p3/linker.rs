@@ -2,8 +2,8 @@
 
 use super::functions;
 use super::method::Interface;
-use crate::wasi::component::{Descriptor, Fail, GoferView, push};
-use wasmtime::component::{Linker, LinkerInstance, Resource, ResourceType};
+use crate::wasi::component::{Descriptor, GoferView, drop_descriptor, get_directories};
+use wasmtime::component::{Linker, LinkerInstance, ResourceType};
 use wasmtime_wasi::WasiView;
 
 const TYPES: &str = "wasi:filesystem/types@0.3.0";
@@ -42,32 +42,12 @@ fn add_types<T: GoferView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result
 
 fn add_resource<T: GoferView + 'static>(instance: &mut LinkerInstance<'_, T>) -> wasmtime::Result<()> {
     instance.resource("descriptor", ResourceType::host::<Descriptor>(), |mut store, rep| {
-        let view = store.data_mut().gofer();
-        drop(view.table.delete(Resource::<Descriptor>::new_own(rep))?);
-        view.ctx.after(true);
-        Ok(())
+        drop_descriptor(&mut store.data_mut().gofer(), rep)
     })
 }
 
 fn add_preopens<T: GoferView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    linker.instance(PREOPENS)?.func_wrap("get-directories", |mut store, (): ()| {
-        let mut view = store.data_mut().gofer();
-        let opened = match view.ctx.open_preopens() {
-            Ok(opened) => opened,
-            // The function has no way to fail.
-            Err(Fail::Errno(errno)) => {
-                return Err(wasmtime::Error::from(errno).context("cannot open the preopened directories"));
-            }
-            Err(Fail::Trap(error)) => return Err(error),
-        };
-        let mut directories = Vec::with_capacity(opened.len());
-        for (descriptor, name) in opened {
-            match push(&mut view, descriptor) {
-                Ok(descriptor) => directories.push((descriptor, name)),
-                Err(Fail::Errno(errno)) => return Err(errno.into()),
-                Err(Fail::Trap(error)) => return Err(error),
-            }
-        }
-        Ok((directories,))
-    })
+    linker
+        .instance(PREOPENS)?
+        .func_wrap("get-directories", |mut store, (): ()| Ok((get_directories(&mut store.data_mut().gofer())?,)))
 }
