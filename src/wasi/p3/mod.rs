@@ -65,8 +65,9 @@
 //! case: to the error that ended it, once, or to success when it came to its end or was given up by either side.
 //!
 //! Each stream takes a place among what the guest may have open, beside the file's or the directory's own, which it keeps
-//! open; one too many is empty, and its future tells `insufficient-memory`. So does each call that waits on a worker. What
-//! wasmtime itself keeps of streams, futures and calls is bounded by `Store::set_max_component_handles`.
+//! open; one too many is empty, and its future tells `insufficient-memory`. Of the calls that wait, 32 of one guest are on
+//! workers at once; more wait for their turn. What wasmtime itself keeps of streams, futures and calls is bounded by
+//! `Store::set_max_component_handles`.
 //!
 //! A guest that cancels a read or write which waits on a worker waits for that to notice. What the worker has done by then
 //! counts. A write whose answer was still on its way from a remote backend then counts as not done, though the backend may
