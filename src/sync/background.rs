@@ -30,8 +30,8 @@ impl Background {
     /// Has the work done at `due`, or at an earlier time that was asked for before. `work` makes it, for a thread that is
     /// to be started. False when there can be no thread: then nobody will do it.
     pub(crate) fn schedule(&self, due: Instant, work: impl FnOnce() -> Work) -> bool {
-        self.due(due);
         let mut state = self.shared.state.lock();
+        self.shared.want(&mut state, due);
         if !state.running {
             let (shared, mut work) = (Arc::clone(&self.shared), work());
             let thread = std::thread::Builder::new().name("gofer-background".to_owned());
@@ -48,15 +48,20 @@ impl Background {
     /// As [`Background::schedule`], of work that was scheduled before; false when there is no thread for it.
     pub(crate) fn due(&self, due: Instant) -> bool {
         let mut state = self.shared.state.lock();
-        if state.due.is_none_or(|earlier| due < earlier) {
-            state.due = Some(due);
-            self.shared.changed.notify_one();
-        }
+        self.shared.want(&mut state, due);
         state.running
     }
 }
 
 impl Shared {
+    /// Wakes the thread at `due`, unless it is to wake earlier.
+    fn want(&self, state: &mut State, due: Instant) {
+        if state.due.is_none_or(|earlier| due < earlier) {
+            state.due = Some(due);
+            self.changed.notify_one();
+        }
+    }
+
     /// Waits until work is due; false at the end.
     fn wait(&self) -> bool {
         let mut state = self.state.lock();

@@ -41,27 +41,19 @@ impl IdleHandles {
     /// Takes those off the list that were not opened since the last such call, and says whether others are left.
     pub(crate) fn age(&self) -> (Vec<Arc<Inode>>, bool) {
         let mut list = self.list.lock();
-        let mut aged = Vec::new();
-        for _ in 0..list.len() {
-            let Some(weak) = list.pop_front() else { break };
-            let Some(inode) = weak.upgrade() else { continue };
-            if inode.is_open() {
-                // Its close lists it again.
-                inode.leave_idle_list();
-            } else if inode.take_recently_open() {
-                list.push_back(weak);
-            } else {
-                inode.leave_idle_list();
-                aged.push(inode);
-            }
-        }
-        (aged, !list.is_empty())
+        let looks = list.len();
+        (Self::look(&mut list, usize::MAX, looks), !list.is_empty())
     }
 
     fn shed(list: &mut VecDeque<Weak<Inode>>, want: usize) -> Vec<Arc<Inode>> {
-        let mut shed = Vec::new();
         // Twice around: the first turn takes the second chances away.
-        let mut looks = list.len() * 2;
+        let looks = list.len() * 2;
+        Self::look(list, want, looks)
+    }
+
+    /// Takes up to `want` inodes off the list within so many looks; each has a second chance.
+    fn look(list: &mut VecDeque<Weak<Inode>>, want: usize, mut looks: usize) -> Vec<Arc<Inode>> {
+        let mut shed = Vec::new();
         while shed.len() < want && looks > 0 {
             looks -= 1;
             let Some(weak) = list.pop_front() else { break };

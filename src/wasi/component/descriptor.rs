@@ -218,6 +218,16 @@ impl Descriptor {
         }
     }
 
+    /// What the symbolic link at `path` contains. WIT: "if the contents contain an absolute or rooted path in the underlying
+    /// filesystem, this function fails with `error-code::not-permitted`".
+    pub(crate) fn readlink_at(&self, call: &Call, path: &[u8]) -> Result<String> {
+        let target = self.directory()?.readlink_at(call, path)?;
+        if target.starts_with(b"/") {
+            return Err(Errno::Perm.into());
+        }
+        String::from_utf8(target).map_err(|_| Errno::Ilseq.into())
+    }
+
     /// Its attributes.
     #[inline]
     pub(crate) fn stat(&self, call: &Call) -> Result<Stat> {

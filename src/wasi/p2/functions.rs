@@ -284,15 +284,7 @@ fn add_names<T: GoferView + 'static>(interface: &mut Interface<'_, T>) -> wasmti
     interface.waiting(
         "[method]descriptor.readlink-at",
         |store, (handle, name): (Handle, WasmStr)| Ok((handle, path(store, &name)?)),
-        |descriptor, path, call| {
-            let target = descriptor.directory()?.readlink_at(call, path)?;
-            // WIT: "if the contents contain an absolute or rooted path in the underlying filesystem, this function fails
-            // with `error-code::not-permitted`".
-            if target.starts_with(b"/") {
-                return Err(Errno::Perm.into());
-            }
-            String::from_utf8(target).map_err(|_| Errno::Ilseq.into())
-        },
+        |descriptor, path, call| descriptor.readlink_at(call, path),
         as_found,
     )
 }

@@ -6,7 +6,6 @@ use super::encode::{
 };
 use super::method::{Handle, Interface};
 use super::streams::add_streams;
-use crate::abi::Errno;
 use crate::wasi::component::{Descriptor, Fail, GoferCtxView, GoferView, Outcome, behind, metadata_hash, path, push};
 use wasmtime::StoreContextMut;
 use wasmtime::component::WasmStr;
@@ -163,15 +162,7 @@ fn add_names<T: GoferView + 'static>(interface: &mut Interface<'_, T>) -> wasmti
     interface.waiting(
         "[method]descriptor.readlink-at",
         |store, (handle, name): (Handle, WasmStr)| Ok((handle, path(store, &name)?)),
-        |descriptor, path, call| {
-            let target = descriptor.directory()?.readlink_at(call, path)?;
-            // WIT: "if the contents contain an absolute or rooted path in the underlying filesystem, this function fails
-            // with `error-code::not-permitted`".
-            if target.starts_with(b"/") {
-                return Err(Errno::Perm.into());
-            }
-            String::from_utf8(target).map_err(|_| Errno::Ilseq.into())
-        },
+        |descriptor, path, call| descriptor.readlink_at(call, path),
         as_found,
     )
 }
