@@ -93,6 +93,7 @@ pub(crate) trait ErasedBackend: Send + Sync {
     fn sync_fs(&self, call: &Call) -> Result<()>;
     fn sync_dir(&self, call: &Call, dir: &ErasedNode) -> Result<()>;
     fn restore(&self, call: &Call, node: &ErasedNode, at: Location<'_, ErasedNode>, key: InodeKey) -> Result<()>;
+    fn is_bound(&self, node: &ErasedNode) -> bool;
     fn pin(&self, node: &ErasedNode, pinned: bool);
     fn relieve(&self, want: usize) -> usize;
     fn change_queue(&self) -> Option<ErasedQueue>;
@@ -277,6 +278,10 @@ impl<B: Backend> ErasedBackend for Erase<B> {
 
     fn restore(&self, call: &Call, node: &ErasedNode, at: Location<'_, ErasedNode>, key: InodeKey) -> Result<()> {
         self.0.restore(call, Self::node(node)?, Self::location(at)?, key)
+    }
+
+    fn is_bound(&self, node: &ErasedNode) -> bool {
+        Self::node(node).is_ok_and(|node| self.0.is_bound(node))
     }
 
     fn pin(&self, node: &ErasedNode, pinned: bool) {

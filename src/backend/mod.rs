@@ -376,6 +376,13 @@ pub trait Backend: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Whether `node` needs no [`Backend::restore`] now. A cache asks this of a directory whose name is gone, which it
+    /// could not restore: the guest that has it open goes on in it for as long as it is bound.
+    fn is_bound(&self, node: &Self::Node) -> bool {
+        let _ = node;
+        true
+    }
+
     /// Says whether `node` must keep what it holds (a guest has it open, it is a mount point). Calls are counted by the
     /// cache: true and false alternate.
     fn pin(&self, node: &Self::Node, pinned: bool) {

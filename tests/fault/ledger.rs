@@ -272,6 +272,10 @@ impl<B: Backend> Backend for Ledger<B> {
         self.inner.restore(call, node.node(), at(place), key)
     }
 
+    fn is_bound(&self, node: &Self::Node) -> bool {
+        self.inner.is_bound(node.node())
+    }
+
     fn pin(&self, node: &Self::Node, pinned: bool) {
         self.books.pins.fetch_add(if pinned { 1 } else { -1 }, Ordering::Relaxed);
         self.inner.pin(node.node(), pinned);

@@ -1,8 +1,9 @@
 //! Rows that failed once, made short.
 
 use crate::act::Act;
-use crate::harness::{Setup, run};
+use crate::harness::{Setup, World, run};
 use crate::kernel::{Kernel, statx};
+use crate::rows::some_tree;
 use std::io::{IoSlice, IoSliceMut};
 use wasi_gofer::abi::{Call, Timespec};
 use wasi_gofer::vfs::{Descriptor, OpenHow};
@@ -121,4 +122,26 @@ fn access_time_of_a_read_that_the_cache_answered_reaches_the_host() {
     let time = |time: rustix::fs::StatxTimestamp| Timespec { secs: time.tv_sec, nanos: time.tv_nsec };
     assert_eq!((time(host.stx_atime), time(host.stx_mtime)), (read, written));
     assert_eq!(std::fs::read(dir.path().join("file")).expect("there"), b"data");
+}
+
+#[test]
+fn regression_rename_out_of_a_directory_that_an_outsider_moved_above_an_open_one_finds_it() {
+    let directory = OpenHow { follow: true, directory: true, ..OpenHow::default() };
+    let acts = [
+        open("b", directory),
+        Act::Outside(vec![rename("a", "an-entry-longer-than-inline")]),
+        open("a", directory),
+        open("an-entry-longer-than-inline/a", directory),
+        open("dd/a", directory),
+        Act::Rename { dir: 0, path: "an-entry-longer-than-inline/a".into(), new_dir: 1, new_path: "a".into() },
+    ];
+    for policy in [CachePolicy::Shared, CachePolicy::None] {
+        for setup in [Setup::direct(policy), Setup::direct(policy).fds(4).limit(0)] {
+            let mut world = World::with_tree(&setup, false, &some_tree());
+            for act in &acts {
+                world.step(act).unwrap_or_else(|error| panic!("{setup:?}: {error}"));
+            }
+            world.finish().unwrap_or_else(|error| panic!("{setup:?}: {error}"));
+        }
+    }
 }

@@ -287,6 +287,10 @@ impl Backend for DirectFs {
         Ok(())
     }
 
+    fn is_bound(&self, node: &DirectNode) -> bool {
+        node.unbound_slot().is_none()
+    }
+
     fn pin(&self, node: &DirectNode, pinned: bool) {
         node.pin(pinned);
     }

@@ -145,6 +145,10 @@ impl<B: Backend> Backend for Faulty<B> {
         self.plan.call(Op::Restore, call, || self.inner.restore(call, node, at, key))
     }
 
+    fn is_bound(&self, node: &B::Node) -> bool {
+        self.inner.is_bound(node)
+    }
+
     fn pin(&self, node: &B::Node, pinned: bool) {
         self.plan.count(Op::Pin);
         self.inner.pin(node, pinned);

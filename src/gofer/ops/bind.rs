@@ -58,7 +58,7 @@ impl GoferFs {
     }
 
     /// Binds a directory, and first those above it that are unbound too. `ESTALE` when something else is there now,
-    /// `ENOENT` when its name is gone.
+    /// `ENOENT` when its name is gone and it is not held.
     pub(super) fn bind(&self, call: &Call, id: DentryId) -> Result<()> {
         let mut chain = vec![id];
         let mut tries = 0;
@@ -72,7 +72,14 @@ impl GoferFs {
                 continue;
             }
             let inode = self.tree.read().inode(at.index).map(Arc::clone).ok_or(Errno::Stale)?;
-            let located = self.locate(at).ok_or(Errno::Noent)?;
+            let Some(located) = self.locate(at) else {
+                // Pinned for whoever has it open; the operation may have missed another of its directories.
+                if inode.node().is_none_or(|node| self.backend().is_bound(node)) {
+                    chain.pop();
+                    continue;
+                }
+                return Err(Errno::Noent.into());
+            };
             let (Some(node), Some(dir)) = (inode.node(), located.dir.node()) else {
                 chain.pop();
                 continue;
