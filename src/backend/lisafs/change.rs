@@ -27,13 +27,7 @@ impl LisaFs {
         told::inode_as(self.connection(), self.shared.keys, wire, file_type)
     }
 
-    pub(super) fn make_dir(
-        &self,
-        call: &Call,
-        dir: &LisaNode,
-        name: Name<'_>,
-        mode: Mode,
-    ) -> Result<Found<LisaNode>> {
+    pub(super) fn make_dir(&self, call: &Call, dir: &LisaNode, name: Name<'_>, mode: Mode) -> Result<Found<LisaNode>> {
         let dir = self.directory(dir)?;
         let common = CreateCommon::new(dir.id(), None, mode);
         self.make(call, dir.id(), &MkdirAt { common, name }, FileType::Directory)
@@ -57,20 +51,24 @@ impl LisaFs {
         };
         let common = CreateCommon::new(dir.id(), Some(file_type), mode);
         let made = self.make(call, dir.id(), &MknodAt { common, minor: 0, major: 0, name }, file_type);
-        match made {
-            Err(Error::Errno(Errno::Perm | Errno::Inval | Errno::Opnotsupp))
-                if kind == NodeKind::Socket && self.connection().offers(Mid::BIND_AT) =>
-            {
-                let common = CreateCommon::new(dir.id(), None, mode);
-                let request = BindAt { common, socket_type: SOCK_STREAM, name };
-                let bound = self.connection().ask(call, &request, |reply, _| {
-                    drop(self.connection().own(reply.socket));
-                    self.made(reply.inode, FileType::Socket)
-                });
-                bound.map(|told| self.found(told))
-            }
-            other => other,
+        let Err(Error::Errno(refusal @ (Errno::Perm | Errno::Inval | Errno::Opnotsupp))) = made else { return made };
+        if kind == NodeKind::Regular {
+            return made;
         }
+        // A server that never makes such a thing says so before it looks at the name.
+        if self.stat_name(call, dir.id(), name).is_ok() {
+            return Err(Errno::Exist.into());
+        }
+        if kind == NodeKind::Socket && self.connection().offers(Mid::BIND_AT) {
+            let common = CreateCommon::new(dir.id(), None, mode);
+            let request = BindAt { common, socket_type: SOCK_STREAM, name };
+            let bound = self.connection().ask(call, &request, |reply, _| {
+                drop(self.connection().own(reply.socket));
+                self.made(reply.inode, FileType::Socket)
+            });
+            return bound.map(|told| self.found(told));
+        }
+        Err(refusal.into())
     }
 
     /// `ENOENT` for empty contents, `ENAMETOOLONG` over 4095 bytes, `EINVAL` for a NUL, as Linux.
@@ -109,9 +107,8 @@ impl LisaFs {
         let dir = self.directory(dir)?;
         let target = self.reach(call, object)?;
         let request = LinkAt { dir: dir.id(), target: target.id(), name };
-        let linked = self.connection().ask(call, &request, |wire, _| {
-            told::inode(self.connection(), self.shared.keys, wire)
-        });
+        let linked =
+            self.connection().ask(call, &request, |wire, _| told::inode(self.connection(), self.shared.keys, wire));
         let stat = linked.map_err(|error| self.instead_of_inval(call, error, object))?.stat;
         if (stat.key, stat.file_type) != (object.key, object.file_type) {
             self.unlink_as(call, dir.id(), name, stat.key);
@@ -140,8 +137,11 @@ impl LisaFs {
         to: Location<'_, LisaNode>,
     ) -> Result<()> {
         let (old_dir, new_dir) = (self.directory(from.dir)?, self.directory(to.dir)?);
-        let names =
-            RenameAt { old_dir: old_dir.id(), new_dir: new_dir.id(), old_name: from.name, new_name: to.name };
+        if from.dir.key == to.dir.key && from.name == to.name {
+            // Nothing happens to what is there; gVisor's server does not look whether anything is.
+            return self.stat_name(call, old_dir.id(), from.name).map(|_| ());
+        }
+        let names = RenameAt { old_dir: old_dir.id(), new_dir: new_dir.id(), old_name: from.name, new_name: to.name };
         let connection = self.connection();
         let renamed = if !connection.offers(Mid::RENAME_AT) && connection.offers(Mid::RENAME_AT2) {
             connection.ask(call, &RenameAt2 { names, flags: 0 }, |(), _| Ok(()))

@@ -5,7 +5,7 @@ use super::connection::lock;
 use super::donated::Donated;
 use super::numbers::Number;
 use super::set;
-use crate::abi::{Call, Errno, FileType, InodeKey, OpenFlags, Result, SetStat, SetStatReport, Stat};
+use crate::abi::{Call, Errno, Error, FileType, InodeKey, OpenFlags, Result, SetStat, SetStatReport, Stat};
 use crate::backend::{Advice, Handle};
 use crate::hostfs::{Keys, data, stat, sync};
 use crate::proto::lisafs::{FAllocate, FStat, FSync, FdId, PRead, PWriteHead};
@@ -76,8 +76,14 @@ impl LisaHandle {
         self.host.as_ref().map(OwnedFd::as_fd)
     }
 
-    /// `EBADF` without the right.
-    fn may(&self, right: OpenFlags) -> Result<()> {
+    /// The first step of what takes a message without a descriptor of the server's.
+    fn enter(&self, call: &Call) -> Result<()> {
+        if self.host.is_some() || call.may_wait { Ok(()) } else { Err(Error::WouldWait) }
+    }
+
+    /// As [`LisaHandle::enter`], and `EBADF` without the right.
+    fn may(&self, call: &Call, right: OpenFlags) -> Result<()> {
+        self.enter(call)?;
         if self.access.contains(right) { Ok(()) } else { Err(Errno::Badf.into()) }
     }
 
@@ -143,9 +149,6 @@ impl LisaHandle {
     /// A write at the end as the server has no message for: a look at the length, and a write there. Those through this
     /// filesystem have their turn one after the other.
     fn append_there(&self, call: &Call, bufs: &[IoSlice<'_>]) -> Result<(usize, u64)> {
-        if !call.may_wait {
-            return Err(crate::abi::Error::WouldWait);
-        }
         let count = u64::try_from(self.shared.appends.len()).unwrap_or(1);
         let turn = usize::try_from(self.key.ino.checked_rem(count).unwrap_or(0)).unwrap_or(0);
         let _turn = self.shared.appends.get(turn).map(|turn| lock(call, turn)).transpose()?;
@@ -170,7 +173,7 @@ impl LisaHandle {
 
 impl Handle for LisaHandle {
     fn read_at(&self, call: &Call, bufs: &mut [IoSliceMut<'_>], offset: u64) -> Result<usize> {
-        self.may(OpenFlags::READ)?;
+        self.may(call, OpenFlags::READ)?;
         match self.host() {
             Some(host) => data::read_at(host, bufs, offset),
             None => self.pread(call, bufs, offset),
@@ -178,7 +181,7 @@ impl Handle for LisaHandle {
     }
 
     fn write_at(&self, call: &Call, bufs: &[IoSlice<'_>], offset: u64) -> Result<usize> {
-        self.may(OpenFlags::WRITE)?;
+        self.may(call, OpenFlags::WRITE)?;
         let written = match self.host() {
             Some(host) => data::write_at(host, bufs, offset)?,
             None => self.pwrite(call, bufs, offset)?,
@@ -188,7 +191,7 @@ impl Handle for LisaHandle {
     }
 
     fn append(&self, call: &Call, bufs: &[IoSlice<'_>]) -> Result<(usize, u64)> {
-        self.may(OpenFlags::WRITE)?;
+        self.may(call, OpenFlags::WRITE)?;
         let appended = match self.host() {
             Some(host) => data::append(host, bufs)?,
             None => self.append_there(call, bufs)?,
@@ -208,6 +211,9 @@ impl Handle for LisaHandle {
     }
 
     fn set_stat(&self, call: &Call, set: &SetStat) -> Result<SetStatReport> {
+        if !call.may_wait {
+            return Err(Error::WouldWait);
+        }
         // As ftruncate(2) on a descriptor without the right, and for a length that no file has.
         let refused = !self.is_writer() || set.size.is_some_and(|size| size > OFFSET_MAX);
         let report = set::refused(set, FileType::Regular, refused.then_some(Errno::Inval));
@@ -222,7 +228,7 @@ impl Handle for LisaHandle {
     }
 
     fn allocate(&self, call: &Call, offset: u64, len: u64) -> Result<()> {
-        self.may(OpenFlags::WRITE)?;
+        self.may(call, OpenFlags::WRITE)?;
         if let Some(host) = self.host() {
             return data::allocate(host, offset, len);
         }
@@ -236,7 +242,8 @@ impl Handle for LisaHandle {
         self.shared.connection.ask(call, &request, |(), _| Ok(()))
     }
 
-    fn advise(&self, _: &Call, offset: u64, len: u64, advice: Advice) -> Result<()> {
+    fn advise(&self, call: &Call, offset: u64, len: u64, advice: Advice) -> Result<()> {
+        self.enter(call)?;
         let raw = match advice {
             Advice::Normal => OsAdvice::Normal,
             Advice::Sequential => OsAdvice::Sequential,

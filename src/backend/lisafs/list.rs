@@ -123,13 +123,7 @@ impl Cursor {
 
 impl LisaFs {
     /// Lists from behind `cookie` until the end, which answers true, or until `sink` refuses an entry.
-    pub(super) fn list(
-        &self,
-        call: &Call,
-        dir: &LisaNode,
-        cookie: u64,
-        sink: &mut DirentSink<'_>,
-    ) -> Result<bool> {
+    pub(super) fn list(&self, call: &Call, dir: &LisaNode, cookie: u64, sink: &mut DirentSink<'_>) -> Result<bool> {
         if !call.may_wait {
             return Err(Error::WouldWait);
         }
@@ -213,21 +207,22 @@ impl LisaFs {
         let fd = cursor.open.id();
         let rewound = Getdents64 { fd, count: -COUNT };
         (cursor.entries, cursor.behind) = (VecDeque::new(), 0);
-        let any = self.connection().ask(call, &rewound, |answer, _| cursor.take_in(answer).map(|()| !answer.is_empty()))?;
-        let found = any && self.find(call, &mut cursor, |place, entry| {
-            if place == 0 { entry.cookie > cookie } else { place >= cookie }
-        })?;
+        let any =
+            self.connection().ask(call, &rewound, |answer, _| cursor.take_in(answer).map(|()| !answer.is_empty()))?;
+        let found = any
+            && self.find(
+                call,
+                &mut cursor,
+                |place, entry| {
+                    if place == 0 { entry.cookie > cookie } else { place >= cookie }
+                },
+            )?;
         Ok(found.then_some(cursor))
     }
 
     /// Goes on to the first entry for which `wanted` holds, given its own place (0 where that is not known); false when
     /// there is none.
-    fn find(
-        &self,
-        call: &Call,
-        cursor: &mut Cursor,
-        wanted: impl Fn(u64, &Dirent<'_>) -> bool,
-    ) -> Result<bool> {
+    fn find(&self, call: &Call, cursor: &mut Cursor, wanted: impl Fn(u64, &Dirent<'_>) -> bool) -> Result<bool> {
         loop {
             while let Some(entry) = cursor.entry() {
                 if wanted(cursor.behind, &entry) {

@@ -33,13 +33,7 @@ pub(super) fn set_stat(
     Ok(report)
 }
 
-fn ask(
-    connection: &Connection,
-    call: &Call,
-    control: FdId,
-    set: &SetStat,
-    report: &mut SetStatReport,
-) -> Result<()> {
+fn ask(connection: &Connection, call: &Call, control: FdId, set: &SetStat, report: &mut SetStatReport) -> Result<()> {
     let asked = set.mask();
     if asked.is_empty() {
         return Ok(());
