@@ -1,10 +1,10 @@
 //! Reading and writing open files, straight from and to the caller's buffers.
 
 use super::errno::retry;
-use crate::abi::Result;
+use crate::abi::{Errno, Result};
 use rustix::fd::BorrowedFd;
 use rustix::fs::{Advice as OsAdvice, AtFlags, FallocateFlags, StatxFlags, fadvise, fallocate, statx};
-use rustix::io::{ReadWriteFlags, pread, preadv, pwrite, pwritev, pwritev2};
+use rustix::io::{ReadWriteFlags, pread, preadv, pwrite, pwritev2};
 use std::io::{IoSlice, IoSliceMut};
 use std::num::NonZeroU64;
 
@@ -25,7 +25,9 @@ pub(crate) fn read_at(fd: BorrowedFd<'_>, bufs: &mut [IoSliceMut<'_>], offset: u
 pub(crate) fn write_at(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>], offset: u64) -> Result<usize> {
     match first(bufs) {
         [one] => retry(|| pwrite(fd, one, offset)),
-        bufs => retry(|| pwritev(fd, bufs, offset)),
+        // As pwritev(2), but for the offset -1, which here means the descriptor's position.
+        _ if i64::try_from(offset).is_err() => Err(Errno::Inval.into()),
+        bufs => retry(|| pwritev2(fd, bufs, offset, ReadWriteFlags::empty())),
     }
 }
 

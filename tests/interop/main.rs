@@ -8,3 +8,4 @@ mod gvisor_attributes;
 mod gvisor_files;
 mod gvisor_names;
 mod gvisor_sockets;
+mod runsc;
