@@ -155,15 +155,17 @@ impl Server {
     /// Takes no further request on any connection, and waits until those that came are answered; no longer than
     /// `patience`, as a client may not take its answers. Answers how many connections were left then, which are ended.
     pub fn drain(&self, patience: Duration) -> usize {
-        let deadline = monotonic() + patience;
+        let deadline = monotonic().checked_add(patience);
         let mut connections = self.live.connections.lock();
         for socket in connections.values() {
             // One that has ended by itself is not connected any more.
             let _ = shutdown(socket, Shutdown::Read);
         }
         while !connections.is_empty() {
-            if self.live.changed.wait_until(&mut connections, deadline).timed_out() {
-                break;
+            match deadline {
+                Some(deadline) if self.live.changed.wait_until(&mut connections, deadline).timed_out() => break,
+                Some(_) => {}
+                None => self.live.changed.wait(&mut connections),
             }
         }
         for socket in connections.values() {
