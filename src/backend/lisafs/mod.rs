@@ -28,8 +28,8 @@
 //!   [`LisaFs`] wait for each other; somebody else's write at the same place in the same moment can be overwritten.
 //! - There is no message that syncs a whole filesystem: [`Backend::sync_fs`](super::Backend::sync_fs) syncs the root
 //!   directory.
-//! - There is no message for a lock of the tree: whoever starts the server sees to it that a tree that is mounted as
-//!   exclusive is nobody else's.
+//! - There is no message for a lock of the tree. That of a server which [`LisaFs::start`] started is locked by this
+//!   process; with another, whoever started that sees to it that a tree that is mounted as exclusive is nobody else's.
 //! - The server's umask applies to new objects (gVisor's has none).
 
 mod change;
@@ -42,6 +42,7 @@ mod node;
 mod numbers;
 mod open;
 mod ops;
+mod program;
 mod set;
 mod told;
 mod walk;
@@ -49,9 +50,10 @@ mod walk;
 pub use counts::{RpcCount, RpcCounts};
 pub use handle::LisaHandle;
 pub use node::LisaNode;
+pub use program::Program;
 
 use crate::abi::{Call, Errno, FileType, InodeKey, Result, Stat};
-use crate::hostfs::{FdBudget, Keys};
+use crate::hostfs::{FdBudget, Keys, lock, stat};
 use crate::proto::lisafs::{FStatFs, Mid};
 use crate::transport::Stream;
 use crate::transport::lisafs::Client;
@@ -59,8 +61,9 @@ use connection::Connection;
 use list::Cursors;
 use numbers::Number;
 use parking_lot::Mutex;
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, OwnedFd};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -116,6 +119,10 @@ pub struct LisaFs {
     stale_handles: bool,
     controls: Arc<FdBudget<Number>>,
     cursors: Cursors,
+    /// The directory that a server of our own was started for.
+    started_for: Option<PathBuf>,
+    /// That directory, while its tree is locked.
+    lock: Mutex<Option<OwnedFd>>,
 }
 
 /// What files that are open need of their filesystem.
@@ -139,6 +146,13 @@ impl LisaFs {
         LisaFs::connect_by(&Call::WAITING, socket, options)
     }
 
+    /// Starts `program` and mounts what it serves. The errno is that of the start, or as [`LisaFs::connect`]; why a program
+    /// does not serve it says itself, on the standard error.
+    pub fn start(program: &Program, options: LisaFsOptions) -> Result<LisaFs> {
+        let started_for = Some(program.root().to_owned());
+        Ok(LisaFs { started_for, ..LisaFs::connect(program.start()?, options)? })
+    }
+
     /// As [`LisaFs::connect`], within a call that can be ended.
     pub fn connect_by(call: &Call, socket: impl Into<OwnedFd>, options: LisaFsOptions) -> Result<LisaFs> {
         let client = Client::new(Stream::new(socket.into())?);
@@ -158,6 +172,8 @@ impl LisaFs {
             stale_handles: options.stale_handles.unwrap_or(overlay),
             controls: FdBudget::new(options.control_limit.max(CONTROLS_MIN)),
             cursors: Cursors::default(),
+            started_for: None,
+            lock: Mutex::new(None),
             shared: Arc::new(Shared {
                 connection,
                 keys,
@@ -165,6 +181,21 @@ impl LisaFs {
                 appends: std::array::from_fn(|_| Mutex::new(())),
             }),
         })
+    }
+
+    /// Locks the tree of a server of our own, for as long as this lives. `EBUSY` when somebody else has the lock, `ESTALE`
+    /// when another directory has the path by now.
+    fn lock_own_tree(&self) -> Result<()> {
+        let Some(path) = &self.started_for else { return Ok(()) };
+        let mut lock = self.lock.lock();
+        if lock.is_some() {
+            return Ok(());
+        }
+        let dir = lock::open_to_lock(path)?;
+        stat::expect(stat::stat_fd(self.shared.keys, dir.as_fd())?, self.root_key)?;
+        lock::lock_exclusive(dir.as_fd())?;
+        *lock = Some(dir);
+        Ok(())
     }
 
     /// Identity of the root when it was mounted.
