@@ -21,25 +21,38 @@ pub(crate) struct Runsc {
 }
 
 impl Runsc {
+    /// Whether there is one to be started; says aloud that `test` is skipped where there is none, and fails where there
+    /// must be one.
+    pub(crate) fn is_installed(test: &str) -> bool {
+        if program().is_some() {
+            return true;
+        }
+        let required = std::env::var("INTEROP_REQUIRED").unwrap_or_default();
+        assert!(!required.split_whitespace().any(|name| name == "runsc"), "runsc is required, and not installed");
+        // Not by the macro, whose words the test's success would swallow.
+        writeln!(std::io::stderr(), "runsc is not installed: {test} is SKIPPED").expect("said");
+        false
+    }
+
     /// The program and the connection to it; `None`, and a line that says so, where there is none to be started. `flags`
     /// are gVisor's own.
     pub(crate) fn start(test: &str, flags: &[&str]) -> Option<(Runsc, UnixStream)> {
-        let Some(program) = program() else {
-            let required = std::env::var("INTEROP_REQUIRED").unwrap_or_default();
-            assert!(!required.split_whitespace().any(|name| name == "runsc"), "runsc is required, and not installed");
-            // Not by the macro, whose words the test's success would swallow.
-            writeln!(std::io::stderr(), "runsc is not installed: {test} is SKIPPED").expect("said");
-            return None;
-        };
+        Runsc::start_over(test, None, flags)
+    }
+
+    /// As [`Runsc::start`], over a directory that is there.
+    pub(crate) fn start_over(test: &str, root: Option<&Path>, flags: &[&str]) -> Option<(Runsc, UnixStream)> {
+        let program = if Runsc::is_installed(test) { program()? } else { return None };
         let dir = tempfile::tempdir().expect("a directory");
-        let root = dir.path().join("root");
-        std::fs::create_dir(&root).expect("made");
+        let own = dir.path().join("root");
+        std::fs::create_dir(&own).expect("made");
+        let root = root.unwrap_or(&own);
         let (ours, theirs) = UnixStream::pair().expect("a pair");
-        let (mounts, child) = spawn(&program, dir.path(), &root, theirs, flags);
+        let (mounts, child) = spawn(&program, dir.path(), root, theirs, flags);
         Some((Runsc { child, dir, _mounts: mounts }, ours))
     }
 
-    /// The directory that is served.
+    /// The directory of its own.
     pub(crate) fn root(&self) -> PathBuf {
         self.dir.path().join("root")
     }
