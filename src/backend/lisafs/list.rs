@@ -50,6 +50,17 @@ impl Cursors {
         kept.remove(at).map(|kept| kept.cursor)
     }
 
+    /// Lets go of every listing of `dir`: whoever reads it from the start must find what is there now, and not go on in
+    /// what was there for somebody else.
+    fn forget(&self, dir: InodeKey) {
+        let mut kept = self.0.lock();
+        let (gone, left): (VecDeque<Kept>, _) =
+            std::mem::take(&mut *kept).into_iter().partition(|kept| kept.dir == dir);
+        *kept = left;
+        drop(kept);
+        drop(gone);
+    }
+
     fn keep(&self, dir: InodeKey, cookie: u64, cursor: Cursor) {
         let mut kept = self.0.lock();
         let oldest = if kept.len() >= KEPT_MAX { kept.pop_front() } else { None };
@@ -131,7 +142,12 @@ impl LisaFs {
         if cookie == COOKIE_END {
             return Ok(true);
         }
-        let kept = if cookie == 0 { None } else { self.cursors.take(dir.key, cookie) };
+        let kept = if cookie == 0 {
+            self.cursors.forget(dir.key);
+            None
+        } else {
+            self.cursors.take(dir.key, cookie)
+        };
         let mut cursor = match kept {
             Some(cursor) => Cursor { answers: 0, ..cursor },
             None => {

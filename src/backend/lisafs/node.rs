@@ -48,6 +48,12 @@ impl LisaNode {
         self.file_type != FileType::Directory || self.slot().is_none_or(ControlSlot::is_bound)
     }
 
+    fn unbind(&self) {
+        if let Some(slot) = self.slot() {
+            slot.unbind();
+        }
+    }
+
     pub(super) fn pin(&self, pinned: bool) {
         if let Some(slot) = self.slot() {
             slot.set_pinned(pinned);
@@ -116,10 +122,9 @@ impl LisaFs {
                 let stat = self.stat_name(call, dir.id(), at.name)?;
                 expect(stat, object.key, object.file_type)
             }
-            _ => {
-                let control = self.reach(call, object)?;
+            _ => self.on_object(call, object, |control| {
                 expect(self.stat_file(call, control.id())?, object.key, object.file_type)
-            }
+            }),
         }
     }
 
@@ -128,19 +133,50 @@ impl LisaFs {
         self.connection().ask(call, &FStat { fd }, |stat, _| self.stat_told(stat))
     }
 
-    /// What an operation that failed with `EINVAL` fails with, when that only says that the object of its control file
-    /// has no name any more: `ENOENT`, or `ESTALE` when its name is another's.
-    pub(super) fn instead_of_inval(&self, call: &Call, error: Error, object: &Object<'_, LisaNode>) -> Error {
-        let Some(at) = object.location.filter(|_| error.is(Errno::Inval)) else { return error };
-        let found = self.directory(at.dir).and_then(|dir| self.stat_name(call, dir.id(), at.name));
-        match found {
-            Err(gone) if gone.is(Errno::Noent) => gone,
-            Ok(stat) if stat.key != object.key => Errno::Stale.into(),
-            _ => error,
+    /// Asks about an object, by its control file. That may stand for a place in the server's tree where the object is no
+    /// more: its name was removed, and it has another, or somebody moved it. Then it is found anew by its location, and
+    /// asked about once more; `ENOENT` and `ESTALE` where it is not there either.
+    pub(super) fn on_object<T>(
+        &self,
+        call: &Call,
+        object: &Object<'_, LisaNode>,
+        mut ask: impl FnMut(&Arc<Number>) -> Result<T>,
+    ) -> Result<T> {
+        let control = self.reach(call, object)?;
+        let answer = ask(&control);
+        let Err(Error::Errno(Errno::Inval | Errno::Stale | Errno::Noent)) = answer else { return answer };
+        let Some(at) = object.location else { return answer };
+        object.node.unbind();
+        match self.bind(call, object.node, at) {
+            Ok(control) => ask(&control),
+            Err(gone @ Error::Errno(Errno::Noent | Errno::Stale)) => Err(gone),
+            Err(_) => answer,
         }
     }
 
-    /// As [`LisaFs::instead_of_inval`], of a directory in which something was to be made.
+    /// Passes an answer about names in `dirs` on. `ESTALE` may say of a directory's control file that the directory is no
+    /// more at its place: then it has none any more, and is to be restored.
+    pub(super) fn in_place<T>(&self, call: &Call, dirs: &[&LisaNode], answer: Result<T>) -> Result<T> {
+        if !matches!(&answer, Err(Error::Errno(Errno::Stale))) {
+            return answer;
+        }
+        let mut moved = false;
+        for dir in dirs {
+            let Some(Ok(control)) = dir.slot().map(ControlSlot::get) else { continue };
+            match self.stat_file(call, control.id()) {
+                Ok(stat) if stat.key == dir.key => {}
+                Ok(_) | Err(Error::Errno(Errno::Stale | Errno::Noent)) => {
+                    dir.unbind();
+                    moved = true;
+                }
+                Err(_) => {}
+            }
+        }
+        if moved { Err(Error::Unbound) } else { answer }
+    }
+
+    /// What an operation in a directory that failed with `EINVAL` fails with, when that only says that the directory has
+    /// no name any more: `ENOENT`.
     pub(super) fn instead_of_inval_in(&self, call: &Call, error: Error, dir: FdId) -> Error {
         let removed = error.is(Errno::Inval) && self.stat_file(call, dir).is_ok_and(|stat| stat.nlink == 0);
         if removed { Errno::Noent.into() } else { error }
