@@ -148,7 +148,10 @@ impl LisaFs {
         } else {
             connection.ask(call, &names, |(), _| Ok(()))
         };
-        renamed.map_err(|error| self.instead_of_inval_in(call, error, new_dir.id()))?;
+        renamed.map_err(|error| {
+            let error = self.instead_of_inval_in(call, error, old_dir.id());
+            self.instead_of_inval_in(call, error, new_dir.id())
+        })?;
         connection.doomed().hurry();
         Ok(())
     }

@@ -6,7 +6,8 @@ use super::told::Told;
 use crate::abi::{Call, Errno, Error, FileType, InodeKey, Name, Result, Stat};
 use crate::backend::{Found, Location, Object};
 use crate::hostfs::ControlSlot;
-use crate::proto::lisafs::{FStat, FdId};
+use crate::proto::lisafs::{FStat, FdId, OpenAt};
+use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// An object of a [`LisaFs`].
@@ -24,7 +25,12 @@ enum Shape {
     /// The root, whose control file is never given back.
     Root(Arc<Number>),
     /// Anything else, with a control file or without.
-    Other(ControlSlot<Number>),
+    Other {
+        slot: ControlSlot<Number>,
+        /// Of a directory that a guest has open: an open file of the server's, without which a server that finds
+        /// directories by name would lose one that is moved or removed.
+        open: Mutex<Option<Number>>,
+    },
 }
 
 impl LisaNode {
@@ -32,14 +38,14 @@ impl LisaNode {
     fn control(&self) -> Result<Arc<Number>> {
         match &self.shape {
             Shape::Root(control) => Ok(Arc::clone(control)),
-            Shape::Other(slot) => slot.get(),
+            Shape::Other { slot, .. } => slot.get(),
         }
     }
 
     fn slot(&self) -> Option<&ControlSlot<Number>> {
         match &self.shape {
             Shape::Root(_) => None,
-            Shape::Other(slot) => Some(slot),
+            Shape::Other { slot, .. } => Some(slot),
         }
     }
 
@@ -55,8 +61,10 @@ impl LisaNode {
     }
 
     pub(super) fn pin(&self, pinned: bool) {
-        if let Some(slot) = self.slot() {
+        if let Shape::Other { slot, open } = &self.shape {
             slot.set_pinned(pinned);
+            let closing = if pinned { None } else { open.lock().take() };
+            drop(closing);
         }
     }
 }
@@ -71,7 +79,8 @@ impl LisaFs {
     pub(super) fn found_and_held(&self, told: Told) -> (Found<LisaNode>, Arc<Number>) {
         let Told { control, stat } = told;
         let control = Arc::new(control);
-        let shape = Shape::Other(ControlSlot::holding(&self.controls, Arc::clone(&control)));
+        let slot = ControlSlot::holding(&self.controls, Arc::clone(&control));
+        let shape = Shape::Other { slot, open: Mutex::new(None) };
         let node = LisaNode { key: stat.key, file_type: stat.file_type, owner: (stat.uid, stat.gid), shape };
         (Found { node, stat }, control)
     }
@@ -111,6 +120,29 @@ impl LisaFs {
             slot.bind(Arc::clone(&control));
         }
         Ok(control)
+    }
+
+    /// Has the server keep hold of a directory that is bound, until it is unpinned. One that cannot be opened is bound all
+    /// the same.
+    pub(super) fn hold_open(&self, call: &Call, node: &LisaNode) -> Result<()> {
+        let Shape::Other { slot, open } = &node.shape else { return Ok(()) };
+        if node.file_type != FileType::Directory || open.lock().is_some() {
+            return Ok(());
+        }
+        match self.open_dir(call, slot.get()?.id()) {
+            Ok(opened) => {
+                open.lock().get_or_insert(opened);
+                Ok(())
+            }
+            Err(error @ (Error::WouldWait | Error::Errno(Errno::Stale | Errno::Noent))) => Err(error),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Opens a directory for listing and syncing.
+    pub(super) fn open_dir(&self, call: &Call, dir: FdId) -> Result<Number> {
+        let connection = self.connection();
+        connection.ask(call, &OpenAt { fd: dir, flags: 0 }, |reply, _| Ok(connection.own(reply.fd)))
     }
 
     /// Attributes of an object, by whichever way takes one message.

@@ -9,7 +9,7 @@ use crate::abi::{
 use crate::backend::{
     Backend, Capabilities, Created, DirentSink, Found, Handle, Location, NodeKind, Object, Step, WalkEnd,
 };
-use crate::proto::lisafs::{FGetXattr, FStatFs, FSync, FdId, Flush, Mid, OpenAt, Str};
+use crate::proto::lisafs::{FGetXattr, FStatFs, FSync, FdId, Flush, Mid, Str};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -228,12 +228,12 @@ impl Backend for LisaFs {
         if node.key != key {
             return Err(Errno::Stale.into());
         }
-        if node.is_bound() {
-            return Ok(());
-        }
-        let bound = self.bind(call, node, at);
+        let bound = match node.is_bound() {
+            true => self.hold_open(call, node),
+            false => self.bind(call, node, at).and_then(|_| self.hold_open(call, node)),
+        };
         match self.in_place(call, &[at.dir], bound) {
-            Ok(_) => Ok(()),
+            Ok(()) => Ok(()),
             Err(Error::Errno(Errno::Noent | Errno::Notdir)) => Err(Errno::Stale.into()),
             Err(error) => Err(error),
         }
@@ -278,7 +278,7 @@ impl Backend for LisaFs {
 impl LisaFs {
     fn sync_open_dir(&self, call: &Call, dir: FdId) -> Result<()> {
         let connection = self.connection();
-        let open = connection.ask(call, &OpenAt { fd: dir, flags: 0 }, |reply, _| Ok(connection.own(reply.fd)))?;
+        let open = self.open_dir(call, dir)?;
         connection.ask(call, &FSync { fds: &[open.id()] }, |(), _| Ok(()))
     }
 }
