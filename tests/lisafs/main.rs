@@ -15,3 +15,4 @@ mod harness;
 #[path = "../interop/runsc.rs"]
 #[allow(dead_code, reason = "the other tests' own")]
 mod runsc;
+mod seeking;
