@@ -4,7 +4,7 @@ use super::errno::retry;
 use crate::abi::Result;
 use rustix::fd::BorrowedFd;
 use rustix::fs::{Advice as OsAdvice, AtFlags, FallocateFlags, StatxFlags, fadvise, fallocate, statx};
-use rustix::io::{ReadWriteFlags, pread, preadv, pwrite, pwritev, pwritev2};
+use rustix::io::{ReadWriteFlags, pread, preadv, pwrite, pwritev2};
 use std::io::{IoSlice, IoSliceMut};
 use std::num::NonZeroU64;
 
@@ -25,7 +25,8 @@ pub(crate) fn read_at(fd: BorrowedFd<'_>, bufs: &mut [IoSliceMut<'_>], offset: u
 pub(crate) fn write_at(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>], offset: u64) -> Result<usize> {
     match first(bufs) {
         [one] => retry(|| pwrite(fd, one, offset)),
-        bufs => retry(|| pwritev(fd, bufs, offset)),
+        // Without flags it is pwritev(2), which a sidecar's list of system calls then does not need.
+        bufs => retry(|| pwritev2(fd, bufs, offset, ReadWriteFlags::empty())),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod gofer;
 mod gvisor_attributes;
+mod gvisor_channels;
 mod gvisor_files;
 mod gvisor_names;
 mod gvisor_sockets;

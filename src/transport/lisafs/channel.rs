@@ -17,11 +17,14 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create
 use rustix::io::{self, IoSlice};
 use rustix::net::sockopt::{socket_domain, socket_type};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
-use rustix::param::page_size;
 use smallvec::SmallVec;
 
 /// Bytes before a payload.
 const HEAD: usize = 4;
+
+/// Windows are as long as a number of these. That the kernel's pages are so large is not relied on, as asking for their
+/// size may take a system call that a process in a jail has not.
+const PAGE: usize = 4096;
 
 /// What is passed before the first message.
 const HELLO: &[u8] = b"{}\n";
@@ -206,6 +209,6 @@ impl Channel {
 /// Bytes of data that payloads of `limit` bytes take, and bytes of a window that has room for them.
 fn sizes(limit: usize) -> Result<(usize, usize), Errno> {
     let capacity = limit.checked_add(HEAD).ok_or(Errno::Nomem)?;
-    let length = capacity.checked_add(DATA).and_then(|length| length.checked_next_multiple_of(page_size()));
+    let length = capacity.checked_add(DATA).and_then(|length| length.checked_next_multiple_of(PAGE));
     Ok((capacity, length.ok_or(Errno::Nomem)?))
 }
