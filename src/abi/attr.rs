@@ -53,6 +53,20 @@ impl FileType {
         }
     }
 
+    /// The type as a `d_type` tells it.
+    #[must_use]
+    pub const fn dirent_type(self) -> u8 {
+        match self {
+            FileType::Regular => 8,
+            FileType::Directory => 4,
+            FileType::Symlink => 10,
+            FileType::Fifo => 1,
+            FileType::Socket => 12,
+            FileType::CharDevice => 2,
+            FileType::BlockDevice => 6,
+        }
+    }
+
     /// The inverse of the discriminant; `None` for a number that is no variant.
     #[must_use]
     pub const fn from_repr(repr: u8) -> Option<FileType> {

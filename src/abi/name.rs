@@ -71,6 +71,13 @@ impl NameBuf {
     }
 }
 
+/// So that a table of names is asked without a copy. Bytes compare and hash as the name does.
+impl std::borrow::Borrow<[u8]> for NameBuf {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl fmt::Debug for NameBuf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_name().fmt(f)

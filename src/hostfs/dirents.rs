@@ -54,7 +54,7 @@ pub(crate) fn read_dir(
     Ok(true)
 }
 
-fn known_type(raw: OsType) -> Option<FileType> {
+pub(super) fn known_type(raw: OsType) -> Option<FileType> {
     match raw {
         OsType::RegularFile => Some(FileType::Regular),
         OsType::Directory => Some(FileType::Directory),

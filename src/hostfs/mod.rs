@@ -24,6 +24,8 @@ pub(crate) mod errno;
 mod host;
 pub(crate) mod lineage;
 pub(crate) mod link;
+#[cfg(feature = "sidecar")]
+pub(crate) mod listing;
 pub(crate) mod lock;
 pub(crate) mod mkdir;
 pub(crate) mod mknod;
@@ -37,6 +39,8 @@ pub(crate) mod symlink;
 pub(crate) mod sync;
 pub(crate) mod walk;
 pub(crate) mod watch;
+#[cfg(feature = "sidecar")]
+pub(crate) mod xattr;
 
 pub(crate) use budget::ControlSlot;
 pub use budget::FdBudget;

@@ -3,6 +3,8 @@
 use super::Keys;
 use super::errno::retry;
 use super::stat::stat_at;
+#[cfg(feature = "sidecar")]
+use crate::abi::{FileType, Stat};
 use crate::abi::{InodeKey, Name, Result};
 use rustix::fd::BorrowedFd;
 use rustix::fs::{AtFlags, unlinkat};
@@ -22,5 +24,15 @@ pub(crate) fn rmdir(dir: BorrowedFd<'_>, name: Name<'_>) -> Result<()> {
 pub(super) fn unlink_as(keys: Keys, dir: BorrowedFd<'_>, name: Name<'_>, key: InodeKey) {
     if stat_at(keys, dir, name).is_ok_and(|stat| stat.key == key) {
         let _ = unlink(dir, name);
+    }
+}
+
+/// As [`unlink_as`], of anything that an operation made: `stat` is what it was.
+#[cfg(feature = "sidecar")]
+pub(crate) fn take_back(keys: Keys, dir: BorrowedFd<'_>, name: Name<'_>, stat: &Stat) {
+    if stat.file_type != FileType::Directory {
+        unlink_as(keys, dir, name, stat.key);
+    } else if stat_at(keys, dir, name).is_ok_and(|now| now.key == stat.key) {
+        let _ = rmdir(dir, name);
     }
 }

@@ -71,6 +71,36 @@ pub(crate) fn set_stat_named(
     Ok(report)
 }
 
+/// Sets the length of the regular file `name` in `dir`, which is opened for it. Errors as [`open_file`].
+#[cfg(feature = "sidecar")]
+pub(crate) fn truncate_named(
+    host: &Host,
+    dir: BorrowedFd<'_>,
+    name: Name<'_>,
+    is: (InodeKey, FileType),
+    size: u64,
+) -> Result<()> {
+    if is.1 != FileType::Regular {
+        return Err(if is.1 == FileType::Directory { Errno::Isdir } else { Errno::Inval }.into());
+    }
+    let fd = open_file(host, dir, name, is, OpenFlags::WRITE)?;
+    retry(|| ftruncate(&fd, size))
+}
+
+/// Changes attributes of what is held by an `O_PATH` descriptor and has no name any more. Mode and length are
+/// `EOPNOTSUPP`: it would have to be opened for them.
+#[cfg(feature = "sidecar")]
+pub(crate) fn set_stat_held(held: BorrowedFd<'_>, set: &SetStat) -> SetStatReport {
+    let mut report = SetStatReport::DONE;
+    attempt(&mut report, set, OWNER, || set_owner(held, set));
+    attempt(&mut report, set, SetStatMask::MODE | SetStatMask::SIZE, || Err(Errno::Opnotsupp.into()));
+    attempt(&mut report, set, TIMES, || {
+        let times = times(set)?;
+        retry(|| utimensat(held, c"", &times, AtFlags::EMPTY_PATH))
+    });
+    report
+}
+
 /// Opens the regular file for the change, with whichever access its present mode allows.
 fn chmod_named(host: &Host, dir: BorrowedFd<'_>, name: Name<'_>, key: InodeKey, mode: OsMode) -> Result<()> {
     let file = (key, FileType::Regular);

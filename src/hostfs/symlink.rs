@@ -4,7 +4,7 @@ use super::errno::retry;
 use super::mkdir::made;
 use super::{Host, Keys, walk};
 use crate::abi::{Errno, FileType, InodeKey, Name, PATH_MAX, Result, Stat};
-use rustix::fd::BorrowedFd;
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{readlinkat_raw, symlinkat};
 use std::mem::MaybeUninit;
 
@@ -30,12 +30,16 @@ pub(crate) fn readlink(
         return Err(Errno::Inval.into());
     }
     // Held by a descriptor, so that the contents are those of the link whose key was compared.
-    let link = walk::hold(host, dir, name, key)?;
+    contents(walk::hold(host, dir, name, key)?.as_fd())
+}
+
+/// The contents of a symbolic link that is held by an `O_PATH` descriptor. Errors as [`readlink`].
+pub(crate) fn contents(link: BorrowedFd<'_>) -> Result<Vec<u8>> {
     let mut buffer = [MaybeUninit::<u8>::uninit(); PATH_MAX + 1];
     let mut length = 0;
     let mut contents = Vec::new();
     retry(|| {
-        let (read, _) = readlinkat_raw(&link, c"", &mut buffer)?;
+        let (read, _) = readlinkat_raw(link, c"", &mut buffer)?;
         length = read.len();
         contents.clear();
         contents.extend_from_slice(read);

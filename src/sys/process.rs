@@ -1,9 +1,10 @@
 //! Processes: fork, namespaces, the session keyring, descriptors that came over an `exec`.
 
+use parking_lot::Mutex;
 use rustix::io::{self, Errno};
 use rustix::process::Pid;
 use rustix::thread::{UnshareFlags, unshare_unsafe};
-use std::os::fd::RawFd;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
 /// Which of the two a process is behind a [`fork`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,26 @@ pub(crate) fn close_inherited(keep: &[RawFd]) -> io::Result<usize> {
         closed += 1;
     }
     Ok(closed)
+}
+
+/// Takes a descriptor over that this process inherited over its `exec`, by its number, once: from then on it is closed at an
+/// `exec`, and `EBADF` for whoever asks again. `EBADF` too for what is not open or was opened here, `EINVAL` for a standard
+/// stream, which belongs to the standard library.
+pub(crate) fn take_inherited(fd: RawFd) -> io::Result<OwnedFd> {
+    if (0..=libc::STDERR_FILENO).contains(&fd) {
+        return Err(Errno::INVAL);
+    }
+    // Two threads must not find it as it was.
+    static TAKING: Mutex<()> = Mutex::new(());
+    let _taking = TAKING.lock();
+    if fd < 0 || is_close_on_exec(fd)? {
+        return Err(Errno::BADF);
+    }
+    // SAFETY: it is open, and changes nothing but how it ends.
+    check(unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) })?;
+    // SAFETY: what this crate, the standard library and rustix open is closed at an exec, so a descriptor without that flag
+    // came over one, and no value of this process owns it. The flag is set now, so it is not taken over twice.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Makes a second process like this one. `EBUSY` when it has more than one thread.

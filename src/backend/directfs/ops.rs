@@ -246,7 +246,7 @@ impl Backend for DirectFs {
     fn rename(&self, call: &Call, from: Location<'_, DirectNode>, to: Location<'_, DirectNode>) -> Result<()> {
         self.enter(call)?;
         let (from, to) = (self.held_name(from)?, self.held_name(to)?);
-        rename::rename((from.dir(), from.name()), (to.dir(), to.name()))
+        rename::rename((from.dir(), from.name()), (to.dir(), to.name()), rename::Onto::Replace)
     }
 
     fn readlink(&self, call: &Call, object: Object<'_, DirectNode>) -> Result<Vec<u8>> {

@@ -36,6 +36,7 @@ pub struct Jail {
     threads: u32,
     descriptors: u64,
     listens: bool,
+    xattrs: bool,
     dies_with_parent: bool,
     without: Vec<Mechanism>,
 }
@@ -52,6 +53,7 @@ impl Jail {
             threads: 0,
             descriptors: limits::DESCRIPTORS_MAX,
             listens: false,
+            xattrs: false,
             dies_with_parent: false,
             without: Vec::new(),
         }
@@ -83,6 +85,13 @@ impl Jail {
     #[must_use]
     pub fn listens(mut self, listens: bool) -> Jail {
         self.listens = listens;
+        self
+    }
+
+    /// Whether extended attributes are served: four system calls more.
+    #[must_use]
+    pub fn xattrs(mut self, xattrs: bool) -> Jail {
+        self.xattrs = xattrs;
         self
     }
 
@@ -192,7 +201,9 @@ impl Jail {
         // It asks for the limit of descriptors, which is not to be asked for any more behind the next step.
         let _ = FdBudget::process();
         if self.has(Mechanism::Seccomp) {
-            let calls = steps.attempt(seccomp::restrict(self.threads > 0, self.listens, self.read_only))?;
+            let (threads, listens) = (self.threads > 0, self.listens);
+            let uses = seccomp::Uses { threads, listens, xattrs: self.xattrs, read_only: self.read_only };
+            let calls = steps.attempt(seccomp::restrict(uses))?;
             steps.held.extend(calls.map(|calls| format!("{calls} system calls")));
         }
         Ok(self.export)

@@ -4,14 +4,15 @@
 use super::step::StepError;
 use libc::{
     SYS_accept4, SYS_brk, SYS_clock_gettime, SYS_clone, SYS_clone3, SYS_close, SYS_exit, SYS_exit_group, SYS_fadvise64,
-    SYS_fallocate, SYS_fchdir, SYS_fchmod, SYS_fchmodat, SYS_fchownat, SYS_fcntl, SYS_fdatasync, SYS_flock,
-    SYS_fstatfs, SYS_fsync, SYS_ftruncate, SYS_futex, SYS_getdents64, SYS_getrandom, SYS_getsockopt, SYS_gettid,
-    SYS_inotify_add_watch, SYS_inotify_init1, SYS_inotify_rm_watch, SYS_ioctl, SYS_linkat, SYS_lseek, SYS_madvise,
-    SYS_memfd_create, SYS_mkdirat, SYS_mknodat, SYS_mmap, SYS_mprotect, SYS_mremap, SYS_munmap, SYS_openat,
-    SYS_openat2, SYS_ppoll, SYS_prctl, SYS_pread64, SYS_preadv, SYS_pwrite64, SYS_pwritev2, SYS_read, SYS_readlinkat,
-    SYS_recvmsg, SYS_renameat, SYS_restart_syscall, SYS_rseq, SYS_rt_sigaction, SYS_rt_sigprocmask,
-    SYS_sched_getaffinity, SYS_sched_yield, SYS_sendmsg, SYS_set_robust_list, SYS_setsockopt, SYS_sigaltstack,
-    SYS_socketpair, SYS_statx, SYS_symlinkat, SYS_syncfs, SYS_unlinkat, SYS_utimensat, SYS_write, c_int, c_long,
+    SYS_fallocate, SYS_fchdir, SYS_fchmod, SYS_fchmodat, SYS_fchownat, SYS_fcntl, SYS_fdatasync, SYS_fgetxattr,
+    SYS_flistxattr, SYS_flock, SYS_fremovexattr, SYS_fsetxattr, SYS_fstatfs, SYS_fsync, SYS_ftruncate, SYS_futex,
+    SYS_getdents64, SYS_getrandom, SYS_getsockopt, SYS_gettid, SYS_inotify_add_watch, SYS_inotify_init1,
+    SYS_inotify_rm_watch, SYS_ioctl, SYS_linkat, SYS_lseek, SYS_madvise, SYS_memfd_create, SYS_mkdirat, SYS_mknodat,
+    SYS_mmap, SYS_mprotect, SYS_mremap, SYS_munmap, SYS_openat, SYS_openat2, SYS_ppoll, SYS_prctl, SYS_pread64,
+    SYS_preadv, SYS_pwrite64, SYS_pwritev2, SYS_read, SYS_readlinkat, SYS_recvmsg, SYS_renameat2, SYS_restart_syscall,
+    SYS_rseq, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_sched_getaffinity, SYS_sched_yield, SYS_sendmsg,
+    SYS_set_robust_list, SYS_setsockopt, SYS_shutdown, SYS_sigaltstack, SYS_socketpair, SYS_statx, SYS_symlinkat,
+    SYS_syncfs, SYS_unlinkat, SYS_utimensat, SYS_write, c_int, c_long,
 };
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
@@ -30,6 +31,10 @@ enum For {
     Threads,
     /// One that accepts connections.
     Listener,
+    /// One that serves extended attributes.
+    Xattrs,
+    /// Likewise; where the export is read-only, it is answered with `EROFS`.
+    WritableXattrs,
 }
 
 /// An argument whose bits under `mask` must be `value`. All are of 32 bits: descriptors, flags, commands.
@@ -116,10 +121,9 @@ const ALLOWED: &[Row] = rows! {
     SYS_pread64 All [] "data";
     SYS_preadv All [] "data";
     SYS_pwrite64 Writable [] "data";
-    SYS_pwritev2 Writable [] "data: several buffers, append";
+    SYS_pwritev2 Writable [] "data: of several buffers, append";
     SYS_ftruncate All [] "set_stat, open: a length; and of a channel's memory";
     SYS_fallocate Writable [[is(1, 0)]] "data: reserves room, never punches holes";
-    SYS_fadvise64 All [] "data";
     SYS_fsync All [] "sync";
     SYS_fdatasync All [] "sync";
     SYS_syncfs All [] "sync";
@@ -132,11 +136,16 @@ const ALLOWED: &[Row] = rows! {
     SYS_readlinkat All [] "symlink";
     SYS_linkat Writable [[is(4, 0)]] "link: by name, following nothing";
     SYS_unlinkat Writable [] "remove";
-    SYS_renameat Writable [] "rename";
+    SYS_renameat2 Writable [[lacks(4, !(libc::RENAME_NOREPLACE | libc::RENAME_EXCHANGE).cast_signed())]]
+        "rename: no whiteouts";
     SYS_fchmod Writable [] "set_stat: of a file";
     SYS_fchmodat Writable [] "set_stat: of a directory";
     SYS_fchownat Writable [[has(4, libc::AT_EMPTY_PATH)]] "set_stat: of what is held or open";
     SYS_utimensat Writable [] "set_stat";
+    SYS_fgetxattr Xattrs [] "xattr: of what is open";
+    SYS_flistxattr Xattrs [] "xattr";
+    SYS_fsetxattr WritableXattrs [] "xattr";
+    SYS_fremovexattr WritableXattrs [] "xattr";
     SYS_fstatfs All [] "statfs";
     SYS_flock All [] "lock";
     SYS_inotify_init1 All [] "watch";
@@ -148,6 +157,7 @@ const ALLOWED: &[Row] = rows! {
     // The connection.
     SYS_recvmsg All [] "messages of clients";
     SYS_sendmsg All [] "answers, with descriptors";
+    SYS_shutdown All [] "the end of a connection: no further requests";
     SYS_ppoll All [] "until one of connections and signals has something";
     SYS_memfd_create All [[has(1, 1)]] "the memory of a channel (MFD_CLOEXEC)";
     SYS_socketpair All [[is(0, libc::AF_UNIX.cast_unsigned()), is(1, CHANNEL_SOCKET), is(2, 0)]]
@@ -196,6 +206,7 @@ const REFUSED: &[Row] = rows! {
     SYS_openat All [[is(0, libc::AT_FDCWD.cast_unsigned())], [lacks(2, libc::O_NOFOLLOW)]]
         "by a path, or following links: a backtrace, a library that looks for its configuration";
     SYS_openat2 All [[is(0, libc::AT_FDCWD.cast_unsigned())]] "by a path";
+    SYS_fadvise64 All [] "data: a hint, which is passed over";
     SYS_mremap All [] "a buffer that grows: it is copied";
     SYS_clone3 Threads [] "a thread: its arguments cannot be seen, so clone is taken for it";
     SYS_rt_sigaction Threads [] "the first thread: for setuid(2) of all of them, which nobody calls";
@@ -206,17 +217,28 @@ const REFUSED: &[Row] = rows! {
     SYS_sched_yield Threads [] "a lock that is contended, before it sleeps";
 };
 
-/// The names of the system calls that a process in the jail may make, if it starts threads and accepts connections as it
-/// says.
-pub fn allowed(threads: bool, listens: bool) -> impl Iterator<Item = &'static str> {
-    rows_for(ALLOWED, threads, listens).map(|row| row.name.trim_start_matches("SYS_"))
+/// What a process does that not every one does.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Uses {
+    pub(super) threads: bool,
+    pub(super) listens: bool,
+    pub(super) xattrs: bool,
+    pub(super) read_only: bool,
 }
 
-fn rows_for(rows: &'static [Row], threads: bool, listens: bool) -> impl Iterator<Item = &'static Row> {
+/// The names of the system calls that a process in the jail may make, if it starts threads and accepts connections as it
+/// says, and serves no extended attributes.
+pub fn allowed(threads: bool, listens: bool) -> impl Iterator<Item = &'static str> {
+    let uses = Uses { threads, listens, xattrs: false, read_only: false };
+    rows_for(ALLOWED, uses).map(|row| row.name.trim_start_matches("SYS_"))
+}
+
+fn rows_for(rows: &'static [Row], uses: Uses) -> impl Iterator<Item = &'static Row> {
     rows.iter().filter(move |row| match row.of {
         For::All | For::Writable => true,
-        For::Threads => threads,
-        For::Listener => listens,
+        For::Threads => uses.threads,
+        For::Listener => uses.listens,
+        For::Xattrs | For::WritableXattrs => uses.xattrs,
     })
 }
 
@@ -224,11 +246,12 @@ fn rows_for(rows: &'static [Row], threads: bool, listens: bool) -> impl Iterator
 ///
 /// Of several programs the kernel takes the harshest answer. So those that say `ENOSYS` and `EROFS` to some calls and let
 /// all others through hold beside the last, which has to let those through.
-pub(super) fn restrict(threads: bool, listens: bool, read_only: bool) -> Result<usize, StepError> {
+pub(super) fn restrict(uses: Uses) -> Result<usize, StepError> {
     let answer = |errno: c_int| SeccompAction::Errno(errno.cast_unsigned());
-    let listed = || rows_for(ALLOWED, threads, listens);
-    let refused = || rows_for(REFUSED, threads, listens);
-    let changing = || listed().filter(move |row| read_only && row.of == For::Writable);
+    let listed = || rows_for(ALLOWED, uses);
+    let refused = || rows_for(REFUSED, uses);
+    let changes = |of| matches!(of, For::Writable | For::WritableXattrs);
+    let changing = || listed().filter(move |row| uses.read_only && changes(row.of));
     // A call that is refused in part has its own row in the list.
     let refused_whole = refused().filter(|row| listed().all(|other| other.number != row.number));
     let programs = [

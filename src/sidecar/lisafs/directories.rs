@@ -1,0 +1,48 @@
+//! Listings.
+
+use super::session::Session;
+use crate::abi::{Errno, FileType, Name, Result};
+use crate::hostfs::{Keys, listing, stat};
+use crate::proto::lisafs::{DirentsWriter, Getdents64, Statx, Str, WireDirent, Writer};
+use rustix::fd::AsFd;
+
+/// Most bytes of the host's own entries for one answer. On the wire an entry takes a fifth more at most.
+const BYTES_MAX: usize = 1 << 20;
+
+/// On the wire, an entry with the longest name.
+const ENTRY_MAX: usize = 27 + 255;
+
+impl Session {
+    /// Lists from where the open directory stands. No entry is looked at: all have the directory's device, but for those
+    /// on which something is mounted, whose inode number is not what a look-up tells either. On overlayfs devices differ
+    /// from entry to entry, so there each is asked for.
+    pub(super) fn getdents64(&self, request: &Getdents64, to: &mut Writer<'_>) -> Result<()> {
+        let file = self.ids.lock().open(request.fd)?;
+        let keys = self.shared.tree.host().keys();
+        let _position = file.listing()?;
+        let dir = file.as_fd();
+        if request.count < 0 {
+            listing::rewind(dir)?;
+        }
+        let asked = usize::try_from(request.count.unsigned_abs()).map_err(|_| Errno::Overflow)?;
+        let own = Statx::from_stat(&stat::stat_fd(keys, dir)?);
+        // What the kernel has given out must find room.
+        let room = to.left().saturating_sub(ENTRY_MAX) / 5 * 4;
+        let mut entries = DirentsWriter::new(to)?;
+        let mut fits = true;
+        listing::list(dir, asked.min(BYTES_MAX).min(room), &mut |entry| {
+            let other = || Name::new(entry.name).and_then(|name| stat::stat_at(keys, dir, name)).ok();
+            let looked_at = if keys == Keys::WithoutBirth { other() } else { None };
+            let at = looked_at.map_or(own, |stat| Statx::from_stat(&stat));
+            fits &= entries.push(&WireDirent {
+                ino: entry.ino,
+                dev_minor: at.dev_minor.get(),
+                dev_major: at.dev_major.get(),
+                offset: entry.cookie,
+                kind: entry.file_type.map_or(0, FileType::dirent_type),
+                raw_name: Str(entry.name),
+            });
+        })?;
+        if fits { Ok(()) } else { Err(Errno::Overflow.into()) }
+    }
+}

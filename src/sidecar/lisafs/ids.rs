@@ -1,0 +1,108 @@
+//! The numbers by which a connection refers to files.
+
+use super::open_file::OpenFile;
+use crate::abi::Errno;
+use crate::proto::lisafs::FdId;
+use crate::sidecar::tree::Node;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What a number refers to.
+#[derive(Clone, Debug)]
+enum File {
+    Control(Arc<Node>),
+    Open(Arc<OpenFile>),
+}
+
+/// What a number refers to, for messages that take either kind.
+#[derive(Debug)]
+pub(super) enum Either {
+    Control(Arc<Node>),
+    Open(Arc<OpenFile>),
+}
+
+/// The numbers of a connection. They begin at 1, rise, and are never used again.
+#[derive(Debug)]
+pub(super) struct Ids {
+    files: HashMap<FdId, File, foldhash::quality::RandomState>,
+    last: u64,
+    controls: usize,
+    controls_max: usize,
+    opens_max: usize,
+}
+
+impl Ids {
+    pub(super) fn new(controls_max: usize, opens_max: usize) -> Ids {
+        Ids { files: HashMap::default(), last: 0, controls: 0, controls_max, opens_max }
+    }
+
+    /// `EMFILE` unless there is room for as many more control files and open ones.
+    pub(super) fn room(&self, controls: usize, opens: usize) -> Result<(), Errno> {
+        let open = self.files.len().saturating_sub(self.controls);
+        let fits = |there: usize, more: usize, most| there.checked_add(more).is_some_and(|sum| sum <= most);
+        if fits(self.controls, controls, self.controls_max) && fits(open, opens, self.opens_max) {
+            Ok(())
+        } else {
+            Err(Errno::Mfile)
+        }
+    }
+
+    /// A number for a node.
+    pub(super) fn add_control(&mut self, node: Arc<Node>) -> FdId {
+        self.controls = self.controls.saturating_add(1);
+        self.add(File::Control(node))
+    }
+
+    /// A number for an open file.
+    pub(super) fn add_open(&mut self, file: Arc<OpenFile>) -> FdId {
+        self.add(File::Open(file))
+    }
+
+    fn add(&mut self, file: File) -> FdId {
+        // 2^64 numbers are not given in the life of a machine.
+        self.last = self.last.wrapping_add(1);
+        let id = FdId::new(self.last);
+        self.files.insert(id, file);
+        id
+    }
+
+    /// `EBADF` for a number that refers to nothing, `EINVAL` for one of an open file.
+    pub(super) fn control(&self, id: FdId) -> Result<Arc<Node>, Errno> {
+        match self.files.get(&id) {
+            Some(File::Control(node)) => Ok(Arc::clone(node)),
+            Some(File::Open(_)) => Err(Errno::Inval),
+            None => Err(Errno::Badf),
+        }
+    }
+
+    /// `EBADF` for a number that refers to nothing, `EINVAL` for one of a control file.
+    pub(super) fn open(&self, id: FdId) -> Result<Arc<OpenFile>, Errno> {
+        match self.files.get(&id) {
+            Some(File::Open(file)) => Ok(Arc::clone(file)),
+            Some(File::Control(_)) => Err(Errno::Inval),
+            None => Err(Errno::Badf),
+        }
+    }
+
+    /// `EBADF` for a number that refers to nothing.
+    pub(super) fn either(&self, id: FdId) -> Result<Either, Errno> {
+        match self.files.get(&id) {
+            Some(File::Control(node)) => Ok(Either::Control(Arc::clone(node))),
+            Some(File::Open(file)) => Ok(Either::Open(Arc::clone(file))),
+            None => Err(Errno::Badf),
+        }
+    }
+
+    /// Takes a number out; what it referred to is the caller's to drop, behind the lock of the numbers.
+    pub(super) fn remove(&mut self, id: FdId) -> Option<Dropped> {
+        let file = self.files.remove(&id)?;
+        if matches!(file, File::Control(_)) {
+            self.controls = self.controls.saturating_sub(1);
+        }
+        Some(Dropped(file))
+    }
+}
+
+/// What a number referred to.
+#[derive(Debug)]
+pub(super) struct Dropped(#[expect(dead_code, reason = "dropped, and nothing else")] File);

@@ -1,0 +1,54 @@
+//! Open files.
+
+use crate::abi::{Errno, FileType, Result};
+use crate::sidecar::quota::Permit;
+use crate::sidecar::tree::Node;
+use parking_lot::{Mutex, MutexGuard};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+/// An open file of a connection, or an open directory. It keeps its node.
+#[derive(Debug)]
+pub(super) struct OpenFile {
+    fd: OwnedFd,
+    node: Arc<Node>,
+    /// Held by who lists: the descriptor's position is where the next listing goes on.
+    position: Mutex<()>,
+    _permit: Permit,
+}
+
+impl OpenFile {
+    pub(super) fn new(fd: OwnedFd, node: Arc<Node>, permit: Permit) -> OpenFile {
+        OpenFile { fd, node, position: Mutex::new(()), _permit: permit }
+    }
+
+    /// The right to list. `ENOTDIR` for a file.
+    pub(super) fn listing(&self) -> Result<MutexGuard<'_, ()>> {
+        if self.node.file_type != FileType::Directory {
+            return Err(Errno::Notdir.into());
+        }
+        Ok(self.position.lock())
+    }
+
+    /// Whether clients get the descriptor: regular files, which are used without a message then, and pipes, which cannot
+    /// be used by messages. Never directories.
+    pub(super) fn is_donated(&self) -> bool {
+        matches!(self.node.file_type, FileType::Regular | FileType::Fifo)
+    }
+}
+
+impl AsFd for OpenFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// A descriptor that goes with an answer.
+#[derive(Debug)]
+pub(super) struct Donation(pub(super) Arc<OpenFile>);
+
+impl AsFd for Donation {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}

@@ -1,0 +1,12 @@
+//! What a server needs of a protocol.
+
+use crate::transport::Stream;
+
+/// What serves one connection after the other, each on a thread of its own.
+pub(super) trait Service: Send + Sync {
+    /// Serves a connection to its end.
+    fn serve(&self, stream: Stream);
+
+    /// What is taken at present by clients, in words, for a log.
+    fn taken(&self) -> String;
+}

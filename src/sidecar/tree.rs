@@ -1,0 +1,409 @@
+//! The tree that clients have walked: one node per place, shared by all connections of a server.
+//!
+//! A node is a *place*: a name in the node above. What is at it is told apart by its [`InodeKey`]. Clients refer to nodes;
+//! a node lives for as long as somebody does, or a node below it does. Nothing is cached: attributes and names are asked of
+//! the host each time, and a node whose object the host replaced answers `ESTALE`.
+//!
+//! # What a node holds
+//!
+//! A directory has a slot for a control handle, which the descriptor budget may take away; it is found again by its name.
+//! Anything else holds no descriptor: it is reached by its name, and compared. A node that loses its name through us gets
+//! what is left of it, a descriptor ([`Remains`]), so that those who refer to it can go on: a directory keeps its control
+//! handle, a file is opened, anything else held by `O_PATH`. Those are bounded in number; without one a deleted node
+//! answers `ESTALE`.
+//!
+//! # Locks
+//!
+//! An operation has one of four guarantees:
+//!
+//! - *none*: the kernel orders what is done to one open file. No lock, so slow storage holds nobody up but its user.
+//! - *read* of a node: names above it do not change, and it is neither changed nor deleted. [`Tree::reading`].
+//! - *write* of a node: the same, and nobody reads it. Of a directory: its names are ours. [`Tree::writing`].
+//! - *global*: nobody else has *read* or *write* of any node. For renames. [`Tree::global`].
+//!
+//! The order is: the lock of renames, a directory, the node below it whose name goes, or another that is no directory; then
+//! the small ones of a node (`place`, `children`), which are held for no call but another node's drop at most: that takes
+//! the `children` of the node above, so no node is dropped under a `children` lock.
+
+use super::quota::{Permit, Quota};
+use crate::abi::{Errno, Error, FileType, InodeKey, Name, NameBuf, OpenFlags, Result, Stat};
+use crate::hostfs::{ControlSlot, Host, open, stat, walk};
+use cap_std::fs::Dir;
+use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+type Children = HashMap<NameBuf, Weak<Node>, foldhash::quality::RandomState>;
+
+/// The tree of an export.
+#[derive(Debug)]
+pub(super) struct Tree {
+    host: Host,
+    root: Arc<Node>,
+    rename: RwLock<()>,
+    nodes: Arc<Quota>,
+    remains: Arc<Quota>,
+}
+
+/// A place in a [`Tree`].
+pub(super) struct Node {
+    pub(super) key: InodeKey,
+    pub(super) file_type: FileType,
+    guard: RwLock<()>,
+    /// `None` for the root, and once the node is deleted.
+    place: Mutex<Option<Place>>,
+    children: Mutex<Children>,
+    shape: Shape,
+    deleted: AtomicBool,
+    remains: OnceLock<Remains>,
+    _permit: Option<Permit>,
+}
+
+#[derive(Clone)]
+struct Place {
+    parent: Arc<Node>,
+    name: NameBuf,
+}
+
+enum Shape {
+    Root(Arc<Dir>),
+    Directory(ControlSlot),
+    Leaf,
+}
+
+/// What is left of an object that has lost its name.
+pub(super) struct Remains {
+    left: Left,
+    _permit: Permit,
+}
+
+enum Left {
+    Directory(Arc<Dir>),
+    /// Whether the descriptor is open with an access; else it is `O_PATH`.
+    Other(OwnedFd, bool),
+}
+
+impl Remains {
+    /// Whether the descriptor is open with an access; else it is `O_PATH`.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.left, Left::Other(_, true))
+    }
+}
+
+impl AsFd for Remains {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.left {
+            Left::Directory(dir) => dir.as_fd(),
+            Left::Other(fd, _) => fd.as_fd(),
+        }
+    }
+}
+
+/// The way to a node's object.
+pub(super) enum Reach<'n> {
+    /// A directory, held.
+    Held(Arc<Dir>),
+    /// Something else, by its name in a held directory: its key is to be compared.
+    Named(Arc<Dir>, NameBuf),
+    /// Something else that has no name any more.
+    Remains(&'n Remains),
+}
+
+/// A guarantee that lasts as long as this.
+pub(super) struct Reading<'t> {
+    _node: RwLockReadGuard<'t, ()>,
+    _names: RwLockReadGuard<'t, ()>,
+}
+
+/// As [`Reading`].
+pub(super) struct Writing<'t> {
+    _node: RwLockWriteGuard<'t, ()>,
+    _names: RwLockReadGuard<'t, ()>,
+}
+
+impl Tree {
+    /// The tree below `root`: of `nodes` nodes at most.
+    pub(super) fn new(host: &Host, root: Arc<Dir>, nodes: usize) -> Result<Tree> {
+        let key = stat::stat_fd(host.keys(), root.as_fd())?.key;
+        let root = Arc::new(Node::new(key, FileType::Directory, None, Shape::Root(root), None));
+        let remains = Quota::new((host.budget().limit() / 8).max(1));
+        Ok(Tree { host: host.clone(), root, rename: RwLock::new(()), nodes: Quota::new(nodes), remains })
+    }
+
+    pub(super) fn root(&self) -> &Arc<Node> {
+        &self.root
+    }
+
+    pub(super) fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Nodes beside the root.
+    pub(super) fn count(&self) -> usize {
+        self.nodes.taken()
+    }
+
+    pub(super) fn reading<'t>(&'t self, node: &'t Node) -> Reading<'t> {
+        let names = self.rename.read();
+        Reading { _node: node.guard.read(), _names: names }
+    }
+
+    pub(super) fn writing<'t>(&'t self, node: &'t Node) -> Writing<'t> {
+        let names = self.rename.read();
+        Writing { _node: node.guard.write(), _names: names }
+    }
+
+    /// Keeps names as they are, for a walk that takes one directory after the other.
+    pub(super) fn names(&self) -> RwLockReadGuard<'_, ()> {
+        self.rename.read()
+    }
+
+    pub(super) fn global(&self) -> RwLockWriteGuard<'_, ()> {
+        self.rename.write()
+    }
+
+    /// The directory that `node` is, held. `ENOTDIR` for anything else; `ESTALE` when its handle was taken away and the
+    /// host has something else in its place, or nothing.
+    pub(super) fn dir(&self, node: &Arc<Node>) -> Result<Arc<Dir>> {
+        let mut missing: Vec<(Arc<Node>, NameBuf)> = Vec::new();
+        let mut at = Arc::clone(node);
+        let mut held = loop {
+            match at.held() {
+                Ok(held) => break held,
+                Err(Error::Unbound) => {}
+                Err(error) => return Err(error),
+            }
+            let place = at.place.lock().clone().ok_or(Errno::Stale)?;
+            missing.push((at, place.name));
+            at = place.parent;
+        };
+        // From the highest on down; each is kept here, so that a small budget cannot take one away before the next.
+        while let Some((node, name)) = missing.pop() {
+            held = walk::open_dir_as(&self.host, held.as_fd(), name.as_name(), node.key)?;
+            if let Shape::Directory(slot) = &node.shape {
+                slot.bind(Arc::clone(&held));
+            }
+        }
+        Ok(held)
+    }
+
+    /// The way to what `node` is.
+    pub(super) fn reach<'n>(&self, node: &'n Arc<Node>) -> Result<Reach<'n>> {
+        if node.file_type == FileType::Directory {
+            return self.dir(node).map(Reach::Held);
+        }
+        let place = node.place.lock().clone();
+        match (place, node.remains.get()) {
+            (Some(place), _) => Ok(Reach::Named(self.dir(&place.parent)?, place.name)),
+            (None, Some(remains)) => Ok(Reach::Remains(remains)),
+            (None, None) => Err(Errno::Stale.into()),
+        }
+    }
+
+    /// The node of `name` in `parent`, where the host was seen to have what `stat` says, held by `held` if it is. The
+    /// caller has *read* or *write* of `parent`. `ENFILE` when there are as many nodes as there may be.
+    pub(super) fn child(
+        &self,
+        parent: &Arc<Node>,
+        name: Name<'_>,
+        stat: &Stat,
+        held: Option<&Arc<Dir>>,
+    ) -> Result<Arc<Node>> {
+        let mut children = parent.children.lock();
+        let known = children.get(name.as_bytes()).and_then(Weak::upgrade);
+        if let Some(known) = known.as_ref().filter(|known| known.is(stat)) {
+            let known = Arc::clone(known);
+            drop(children);
+            if let (Shape::Directory(slot), Some(held)) = (&known.shape, held) {
+                slot.bind(Arc::clone(held));
+            }
+            return Ok(known);
+        }
+        let Some(permit) = self.nodes.take() else {
+            drop(children);
+            return Err(Errno::Nfile.into());
+        };
+        let shape = match (stat.file_type, held) {
+            (FileType::Directory, Some(held)) => {
+                Shape::Directory(ControlSlot::holding(self.host.budget(), Arc::clone(held)))
+            }
+            (FileType::Directory, None) => Shape::Directory(ControlSlot::new(self.host.budget())),
+            _ => Shape::Leaf,
+        };
+        let place = Place { parent: Arc::clone(parent), name: name.to_buf() };
+        let node = Arc::new(Node::new(stat.key, stat.file_type, Some(place), shape, Some(permit)));
+        children.insert(name.to_buf(), Arc::downgrade(&node));
+        drop(children);
+        // The one that the host replaced is dropped behind the lock.
+        drop(known);
+        Ok(node)
+    }
+
+    /// Makes ready for `node` to lose its name: what those who refer to it need goes into its remains. Best effort: a
+    /// name is removed also when there is no descriptor for what is left. The caller has *write* of it, or *global*.
+    pub(super) fn prepare_to_lose(&self, node: &Arc<Node>) -> Option<Remains> {
+        let permit = self.remains.take()?;
+        let left = match self.reach(node).ok()? {
+            Reach::Held(dir) => Left::Directory(dir),
+            Reach::Named(dir, name) => {
+                let (fd, is_open) = self.keep(dir.as_fd(), name.as_name(), node)?;
+                Left::Other(fd, is_open)
+            }
+            Reach::Remains(_) => return None,
+        };
+        Some(Remains { left, _permit: permit })
+    }
+
+    /// A descriptor of what is about to lose its name: open as widely as may be, so that length and mode can still be set.
+    fn keep(&self, dir: BorrowedFd<'_>, name: Name<'_>, node: &Node) -> Option<(OwnedFd, bool)> {
+        if node.file_type == FileType::Regular {
+            let is = (node.key, node.file_type);
+            for flags in [OpenFlags::READ | OpenFlags::WRITE, OpenFlags::READ, OpenFlags::WRITE] {
+                if let Ok(fd) = open::open_file(&self.host, dir, name, is, flags) {
+                    return Some((fd, true));
+                }
+            }
+        }
+        walk::hold(&self.host, dir, name, node.key).ok().map(|fd| (fd, false))
+    }
+
+    /// Notes that `node` has lost its name, and everything below it. The caller has *write* of the directory and of the
+    /// node, or *global*.
+    pub(super) fn delete(&self, node: &Arc<Node>, remains: Option<Remains>) {
+        if let Some(remains) = remains {
+            // Only one deletes a node.
+            let _ = node.remains.set(remains);
+        }
+        let mut doomed = vec![Arc::clone(node)];
+        while let Some(node) = doomed.pop() {
+            node.deleted.store(true, Ordering::Release);
+            let below: Vec<_> = node.children.lock().drain().filter_map(|(_, child)| child.upgrade()).collect();
+            doomed.extend(below);
+            let place = node.place.lock().take();
+            if let Some(place) = place {
+                place.parent.forget(&place.name, &node);
+            }
+        }
+    }
+
+    /// Notes that what was at `from` is at `to`, where what was is deleted. The caller has *global*.
+    pub(super) fn moved(
+        &self,
+        from: (&Arc<Node>, Name<'_>),
+        to: (&Arc<Node>, Name<'_>),
+        (replaced, remains): (Option<Arc<Node>>, Option<Remains>),
+    ) {
+        if let Some(replaced) = replaced {
+            self.delete(&replaced, remains);
+        }
+        let node = from.0.take_child(from.1);
+        self.put(node, to);
+    }
+
+    /// Notes that what was at `one` is at `other`, and the other way round. The caller has *global*.
+    pub(super) fn exchanged(&self, one: (&Arc<Node>, Name<'_>), other: (&Arc<Node>, Name<'_>)) {
+        let (first, second) = (one.0.take_child(one.1), other.0.take_child(other.1));
+        self.put(first, other);
+        self.put(second, one);
+    }
+
+    fn put(&self, node: Option<Arc<Node>>, (parent, name): (&Arc<Node>, Name<'_>)) {
+        let Some(node) = node else { return };
+        let place = Place { parent: Arc::clone(parent), name: name.to_buf() };
+        let former = node.place.lock().replace(place);
+        parent.children.lock().insert(name.to_buf(), Arc::downgrade(&node));
+        drop(former);
+    }
+}
+
+impl Node {
+    fn new(key: InodeKey, file_type: FileType, place: Option<Place>, shape: Shape, permit: Option<Permit>) -> Node {
+        Node {
+            key,
+            file_type,
+            guard: RwLock::new(()),
+            place: Mutex::new(place),
+            children: Mutex::default(),
+            shape,
+            deleted: AtomicBool::new(false),
+            remains: OnceLock::new(),
+            _permit: permit,
+        }
+    }
+
+    /// Whether it has lost its name through us.
+    pub(super) fn is_deleted(&self) -> bool {
+        self.deleted.load(Ordering::Acquire)
+    }
+
+    /// Whether it is what the host says.
+    pub(super) fn is(&self, stat: &Stat) -> bool {
+        self.key == stat.key && self.file_type == stat.file_type
+    }
+
+    /// *Write* of a node below one that the caller has *write* of.
+    pub(super) fn guard(&self) -> RwLockWriteGuard<'_, ()> {
+        self.guard.write()
+    }
+
+    /// *Read* of a node that is no directory, for who has *write* of one.
+    pub(super) fn guard_shared(&self) -> RwLockReadGuard<'_, ()> {
+        self.guard.read()
+    }
+
+    /// The node of `name`, if somebody refers to it.
+    pub(super) fn known(&self, name: Name<'_>) -> Option<Arc<Node>> {
+        self.children.lock().get(name.as_bytes()).and_then(Weak::upgrade)
+    }
+
+    /// The directory that it is, as far as it is held.
+    pub(super) fn held(&self) -> Result<Arc<Dir>> {
+        match (&self.shape, self.remains.get()) {
+            (Shape::Root(dir), _) => Ok(Arc::clone(dir)),
+            (Shape::Directory(_), Some(Remains { left: Left::Directory(dir), .. })) => Ok(Arc::clone(dir)),
+            (Shape::Directory(slot), _) => slot.get(),
+            (Shape::Leaf, _) => Err(Errno::Notdir.into()),
+        }
+    }
+
+    fn take_child(&self, name: Name<'_>) -> Option<Arc<Node>> {
+        self.children.lock().remove(name.as_bytes()).and_then(|child| child.upgrade())
+    }
+
+    /// Takes the entry of `child` out, unless the name is another's by now.
+    fn forget(&self, name: &NameBuf, child: &Arc<Node>) {
+        let mut children = self.children.lock();
+        if children.get(name).is_some_and(|entry| std::ptr::eq(entry.as_ptr(), Arc::as_ptr(child))) {
+            children.remove(name);
+        }
+    }
+}
+
+impl Drop for Node {
+    /// Goes up by a loop: a client can make a tree deeper than a stack.
+    fn drop(&mut self) {
+        let mut place = self.place.get_mut().take();
+        while let Some(Place { parent, name }) = place {
+            {
+                let mut children = parent.children.lock();
+                if children.get(&name).is_some_and(|entry| entry.strong_count() == 0) {
+                    children.remove(&name);
+                }
+                if children.is_empty() {
+                    children.shrink_to_fit();
+                }
+            }
+            place = Arc::into_inner(parent).and_then(|mut parent| parent.place.get_mut().take());
+        }
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.place.lock().as_ref().map(|place| place.name.clone());
+        f.debug_struct("Node").field("key", &self.key).field("name", &name).field("deleted", &self.deleted).finish()
+    }
+}
