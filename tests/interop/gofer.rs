@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use wasi_gofer::abi::{Call, Error, Name};
 use wasi_gofer::proto::lisafs::{FdId, Inode, Names, Request, Statx, Walk, WalkReply};
@@ -30,13 +30,7 @@ pub(crate) struct Gofer {
 impl Gofer {
     /// `None`, and a line that says so, where there is none to be started. `flags` are gVisor's own.
     pub(crate) fn start(test: &str, flags: &[&str]) -> Option<Gofer> {
-        let Some(program) = program() else {
-            let required = std::env::var("INTEROP_REQUIRED").unwrap_or_default();
-            assert!(!required.split_whitespace().any(|name| name == "runsc"), "runsc is required, and not installed");
-            // Not by the macro, whose words the test's success would swallow.
-            writeln!(std::io::stderr(), "runsc is not installed: {test} is SKIPPED").expect("said");
-            return None;
-        };
+        let program = program(test)?;
         let dir = tempfile::tempdir().expect("a directory");
         let root = dir.path().join("root");
         std::fs::create_dir(&root).expect("made");
@@ -117,11 +111,23 @@ pub(crate) fn assert_is(wire: &Statx, path: &Path) {
     assert_eq!(mtime, (host.mtime(), host.mtime_nsec()));
 }
 
-/// gVisor's program, if there is one.
-fn program() -> Option<OsString> {
+/// gVisor's program; `None`, and a line that says so, if there is none.
+pub(crate) fn program(test: &str) -> Option<OsString> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let installed = std::env::split_paths(&path).map(|dir| dir.join("runsc")).find(|program| program.is_file());
-    std::env::var_os("INTEROP_RUNSC").or(installed.map(PathBuf::into_os_string))
+    let program = std::env::var_os("INTEROP_RUNSC").or(installed.map(PathBuf::into_os_string));
+    if program.is_none() {
+        let required = std::env::var("INTEROP_REQUIRED").unwrap_or_default();
+        assert!(!required.split_whitespace().any(|name| name == "runsc"), "runsc is required, and not installed");
+        // Not by the macro, whose words the test's success would swallow.
+        writeln!(std::io::stderr(), "runsc is not installed: {test} is SKIPPED").expect("said");
+    }
+    program
+}
+
+/// The right to start a program that inherits something.
+pub(crate) fn starting() -> MutexGuard<'static, ()> {
+    STARTING.lock().expect("no test panicked while it started one")
 }
 
 /// What a version needs to be told, so that it serves every message: those from 2023 on hand out the tree instead, and
@@ -150,7 +156,7 @@ fn spawn(program: &OsStr, bundle: &Path, root: &Path, socket: UnixStream, flags:
     let spec = std::fs::File::open(&path).expect("open");
     let (mounts, mounts_end) = std::io::pipe().expect("a pipe");
     let (own_flags, gofer_flags) = version_flags(program);
-    let _starting = STARTING.lock().expect("no test panicked while it started one");
+    let _starting = starting();
     let inherited = [OwnedFd::from(spec), OwnedFd::from(mounts_end), OwnedFd::from(socket)];
     let numbers = inherited.each_ref().map(|fd| {
         fcntl_setfd(fd, FdFlags::empty()).expect("it is inherited");

@@ -1,4 +1,5 @@
-//! Our ends of the wire with the programs that others made: gVisor's gofer (`runsc`), started by itself.
+//! Our ends of the wire with the programs that others made: gVisor's gofer (`runsc`), started by itself, and its sentry,
+//! which is the client of our server.
 //!
 //! A program that is not installed is skipped, aloud, unless the variable `INTEROP_REQUIRED` names it. `INTEROP_RUNSC` is
 //! the path of another gofer than the installed one.
@@ -9,3 +10,5 @@ mod gvisor_channels;
 mod gvisor_files;
 mod gvisor_names;
 mod gvisor_sockets;
+#[cfg(feature = "sidecar")]
+mod sentry;
