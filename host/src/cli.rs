@@ -3,8 +3,9 @@
 use crate::commands::cat::CatArgs;
 use crate::commands::ls::LsArgs;
 use crate::commands::run::RunArgs;
+use crate::commands::serve::ServeArgs;
 use crate::commands::stat::StatArgs;
-use crate::commands::{cat, ls, run, stat};
+use crate::commands::{cat, ls, run, serve, stat};
 use crate::exit;
 use clap::{Parser, Subcommand};
 
@@ -15,13 +16,15 @@ use clap::{Parser, Subcommand};
     version,
     args_conflicts_with_subcommands = true,
     override_usage = "wasi-gofer [run] [OPTIONS] MODULE [ARGS]...\n       \
-        wasi-gofer ls|stat|cat [OPTIONS] PATH...",
+        wasi-gofer ls|stat|cat [OPTIONS] PATH...\n       \
+        wasi-gofer serve --root DIR (--socket PATH | --fd N) [OPTIONS]",
     after_help = "Without a subcommand, `run` is meant.\n\n\
         Examples:\n  \
         wasi-gofer --dir . app.wasm --input a.txt\n  \
         wasi-gofer --dir data::/data::ro --mount type=memory,dst=/tmp,size=64m app.wasm\n  \
         wasi-gofer --mount type=directfs,src=cache,dst=/cache,cache=exclusive --stats app.wasm\n  \
-        wasi-gofer ls -l --dir data::/data /data\n\n\
+        wasi-gofer ls -l --dir data::/data /data\n  \
+        wasi-gofer serve --root data --socket /run/user/1000/data.sock --ro\n\n\
         Exit codes: the guest's own; 134 for a trap; 128 and its number for a signal; 125 for a failure of \
         wasi-gofer itself."
 )]
@@ -43,6 +46,8 @@ enum Command {
     Stat(StatArgs),
     /// Write files of a mount to the standard output
     Cat(CatArgs),
+    /// Serve a directory to clients over a socket, from a jail
+    Serve(Box<ServeArgs>),
 }
 
 /// Does what the command line asks and answers the exit code.
@@ -62,6 +67,7 @@ pub(crate) fn main() -> i32 {
         Some(Command::Ls(args)) => ls::execute(&args),
         Some(Command::Stat(args)) => stat::execute(&args),
         Some(Command::Cat(args)) => cat::execute(&args),
+        Some(Command::Serve(args)) => serve::execute(*args),
     })
 }
 

@@ -87,11 +87,11 @@ ways! {
     };
     rename_a_file_in: Twice, ForAll, |w| {
         let (old, new) = (path(w.secret()), path("stolen"));
-        reaches("it", call(libc::SYS_renameat, &[CWD, at(&old), number(w.root), at(&new)]))
+        reaches("it", call(libc::SYS_renameat2, &[CWD, at(&old), number(w.root), at(&new), 0]))
     };
     rename_a_directory_out: Twice, ForAll, |w| {
         let (old, new) = (path("d"), path(format!("{}/d", w.outside)));
-        reaches("it", call(libc::SYS_renameat, &[number(w.root), at(&old), CWD, at(&new)]))
+        reaches("it", call(libc::SYS_renameat2, &[number(w.root), at(&old), CWD, at(&new), 0]))
     };
     watch_outside: Twice, ForAll, |w| {
         let queue = call(libc::SYS_inotify_init1, &[number(O_CLOEXEC)])?;
