@@ -14,7 +14,7 @@
 //!    +--v--------------------------------------------------------------+
 //!    | gofer     GoferFs: dentries, inodes, pages, coherence            |
 //!    +--v--------------------------------------------------------------+
-//!    | backend   directfs | memory | your own                           |
+//!    | backend   directfs | lisafs | memory | your own                  |
 //!    +--v--------------------------------------------------------------+
 //!    | hostfs    confined host operations on directory handles          |
 //!    +-----------------------------------------------------------------+
@@ -53,6 +53,7 @@ pub mod wasi;
 
 pub use abi::{Call, Errno, Error, FileType, Stat};
 pub use backend::directfs::DirectFs;
+pub use backend::lisafs::{LisaFs, LisaFsOptions};
 pub use backend::memory::MemoryFs;
 pub use backend::{Backend, IntoBackend, SharedBackend};
 pub use gofer::{AtimePolicy, CachePolicy, FsOptions, FsStats};

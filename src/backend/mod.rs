@@ -23,6 +23,7 @@ pub mod directfs;
 mod empty;
 #[cfg(any(test, feature = "testing"))]
 pub mod faulty;
+pub mod lisafs;
 pub mod memory;
 
 pub use changes::{Change, ChangeQueue, Watch, WatchId};

@@ -31,19 +31,25 @@ const PROCESS_MAX: usize = 65_536;
 
 /// How many directory control handles may be held at once, by every directory backend that shares this.
 ///
-/// A pinned handle counts, but is never taken away: with more than `limit` of them, they and one other are held.
-pub struct FdBudget {
+/// A pinned handle counts, but is never taken away: with more than `limit` of them, they and one other are held. `H` is
+/// what a slot holds: a directory, or what another backend has in its place.
+pub struct FdBudget<H = Dir> {
     limit: usize,
-    queue: Mutex<Queue>,
+    queue: Mutex<Queue<H>>,
 }
 
 /// The slots that hold a handle which may be taken away, in the order in which they come up for it.
-#[derive(Default)]
-struct Queue {
-    slots: BTreeMap<u64, Arc<Slot>>,
+struct Queue<H> {
+    slots: BTreeMap<u64, Arc<Slot<H>>>,
     next: u64,
     pinned: usize,
     evictions: u64,
+}
+
+impl<H> Default for Queue<H> {
+    fn default() -> Self {
+        Queue { slots: BTreeMap::new(), next: 0, pinned: 0, evictions: 0 }
+    }
 }
 
 impl FdBudget {
@@ -58,10 +64,12 @@ impl FdBudget {
         });
         Arc::clone(budget)
     }
+}
 
+impl<H> FdBudget<H> {
     /// A budget of `limit` handles; of 1 where that is 0, without which no directory could be listed.
     #[must_use]
-    pub fn new(limit: usize) -> Arc<FdBudget> {
+    pub fn new(limit: usize) -> Arc<FdBudget<H>> {
         Arc::new(FdBudget { limit: limit.max(1), queue: Mutex::default() })
     }
 
@@ -118,7 +126,7 @@ impl FdBudget {
     }
 }
 
-impl fmt::Debug for FdBudget {
+impl<H> fmt::Debug for FdBudget<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (held, pinned) = {
             let queue = self.queue.lock();
@@ -128,13 +136,13 @@ impl fmt::Debug for FdBudget {
     }
 }
 
-impl Queue {
+impl<H> Queue<H> {
     fn held(&self) -> usize {
         self.slots.len() + self.pinned
     }
 
     /// Puts `slot`, whose state the caller has locked, last.
-    fn push(&mut self, slot: &Arc<Slot>, state: &mut SlotState) {
+    fn push(&mut self, slot: &Arc<Slot<H>>, state: &mut SlotState<H>) {
         // 2^64 handles are not opened in the life of a machine.
         let place = self.next;
         self.next = self.next.wrapping_add(1);
@@ -144,7 +152,7 @@ impl Queue {
 
     /// Takes the handle of the slot that comes first and was not used since it last came up. `None` when there is no
     /// slot to take from.
-    fn evict(&mut self) -> Option<Arc<Dir>> {
+    fn evict(&mut self) -> Option<Arc<H>> {
         // Slots may be used while we look, so a round is counted: nobody is spared twice.
         let mut spare = self.slots.len();
         while let Some((_, slot)) = self.slots.pop_first() {
@@ -164,7 +172,7 @@ impl Queue {
     }
 
     /// Makes room for `coming` more handles as far as pinned ones let it; answers what is to be closed.
-    fn trim(&mut self, limit: usize, coming: usize) -> Vec<Arc<Dir>> {
+    fn trim(&mut self, limit: usize, coming: usize) -> Vec<Arc<H>> {
         let mut closing = Vec::new();
         while self.held().saturating_add(coming) > limit {
             let Some(dir) = self.evict() else { break };
@@ -175,35 +183,34 @@ impl Queue {
 }
 
 /// Where a directory node keeps its control handle, if it holds one.
-pub(crate) struct ControlSlot(Arc<Slot>);
+pub(crate) struct ControlSlot<H = Dir>(Arc<Slot<H>>);
 
-struct Slot {
-    budget: Arc<FdBudget>,
-    state: Mutex<SlotState>,
+struct Slot<H> {
+    budget: Arc<FdBudget<H>>,
+    state: Mutex<SlotState<H>>,
     /// Whether the handle was used since the slot last came up for eviction.
     used: AtomicBool,
 }
 
-#[derive(Default)]
-struct SlotState {
-    dir: Option<Arc<Dir>>,
+struct SlotState<H> {
+    dir: Option<Arc<H>>,
     pinned: bool,
     /// The place in the budget's queue: present exactly while a handle is held and not pinned.
     place: Option<u64>,
 }
 
-impl ControlSlot {
+impl<H> ControlSlot<H> {
     /// A slot that holds nothing.
-    pub(crate) fn new(budget: &Arc<FdBudget>) -> ControlSlot {
+    pub(crate) fn new(budget: &Arc<FdBudget<H>>) -> ControlSlot<H> {
         ControlSlot(Arc::new(Slot {
             budget: Arc::clone(budget),
-            state: Mutex::default(),
+            state: Mutex::new(SlotState { dir: None, pinned: false, place: None }),
             used: AtomicBool::new(false),
         }))
     }
 
     /// A slot that holds `dir`.
-    pub(crate) fn holding(budget: &Arc<FdBudget>, dir: Arc<Dir>) -> ControlSlot {
+    pub(crate) fn holding(budget: &Arc<FdBudget<H>>, dir: Arc<H>) -> ControlSlot<H> {
         let slot = ControlSlot::new(budget);
         slot.bind(dir);
         slot
@@ -211,7 +218,7 @@ impl ControlSlot {
 
     /// The handle, which stays open for as long as the caller keeps it; [`Error::Unbound`] when it was given back.
     #[inline]
-    pub(crate) fn get(&self) -> Result<Arc<Dir>> {
+    pub(crate) fn get(&self) -> Result<Arc<H>> {
         let dir = self.0.state.lock().dir.clone().ok_or(Error::Unbound)?;
         // Not stored when set: the flag's line stays shared between the threads that use the slot.
         if !self.0.used.load(Ordering::Relaxed) {
@@ -227,7 +234,7 @@ impl ControlSlot {
 
     /// Holds `dir`, for which another slot's handle may have to go. A slot that holds one already keeps that: both are
     /// of the same directory, the callers compared its key.
-    pub(crate) fn bind(&self, dir: Arc<Dir>) {
+    pub(crate) fn bind(&self, dir: Arc<H>) {
         let slot = &self.0;
         let mut queue = slot.budget.queue.lock();
         if slot.state.lock().dir.is_some() {
@@ -278,7 +285,7 @@ impl ControlSlot {
     }
 }
 
-impl Drop for ControlSlot {
+impl<H> Drop for ControlSlot<H> {
     fn drop(&mut self) {
         let slot = &self.0;
         let mut queue = slot.budget.queue.lock();
@@ -295,7 +302,7 @@ impl Drop for ControlSlot {
     }
 }
 
-impl fmt::Debug for ControlSlot {
+impl<H> fmt::Debug for ControlSlot<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (bound, pinned) = {
             let state = self.0.state.lock();

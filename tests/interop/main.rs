@@ -10,5 +10,6 @@ mod gvisor_channels;
 mod gvisor_files;
 mod gvisor_names;
 mod gvisor_sockets;
+mod runsc;
 #[cfg(feature = "sidecar")]
 mod sentry;

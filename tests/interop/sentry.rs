@@ -1,6 +1,6 @@
 //! gVisor's sentry, which runs a program over a directory that our server serves.
 
-use crate::gofer::{program, starting};
+use crate::runsc::{program, starting};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::{FdFlags, fcntl_setfd};

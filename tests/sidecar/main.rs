@@ -6,5 +6,8 @@ mod channels;
 #[path = "../interop/gofer.rs"]
 #[allow(dead_code, reason = "the other suite's own, of which some is for that alone")]
 mod gofer;
+#[path = "../interop/runsc.rs"]
+#[allow(dead_code, reason = "likewise")]
+mod runsc;
 mod subject;
 mod suite;

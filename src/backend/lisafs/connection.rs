@@ -1,0 +1,229 @@
+//! The way to the server: one socket for now, which requests take in turn.
+//!
+//! Whoever asks does so through [`Connection::ask`]; how the request travels is this file's alone. Channels of shared
+//! memory belong here: a free one is taken where there is one, else the socket.
+
+use super::counts::RpcCounts;
+use super::numbers::{BATCH, Doomed, Number};
+use super::{LisaFsOptions, told};
+use crate::abi::{Call, Errno, Error, Result};
+use crate::proto::lisafs::{Close, FdId, Inode, Mid, Offered, Request};
+use crate::sync::{expired, monotonic};
+use crate::transport::lisafs::Client;
+use parking_lot::{Mutex, MutexGuard};
+use rustix::fd::OwnedFd;
+use smallvec::SmallVec;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How often a waiter looks whether its call has ended.
+const CALL_CHECK: Duration = Duration::from_millis(50);
+
+/// The descriptors that came with an answer.
+pub(super) type Fds = SmallVec<[OwnedFd; 2]>;
+
+/// A connection to a server that is mounted.
+pub(super) struct Connection {
+    socket: Mutex<Client>,
+    offered: Offered,
+    limit: usize,
+    timeout: Duration,
+    counts: Arc<RpcCounts>,
+    doomed: Arc<Doomed>,
+    ended: AtomicBool,
+    hard: bool,
+}
+
+/// The failure of a request, with what its answer gave all the same: an answer came whose descriptors found no room in
+/// this process.
+pub(super) struct Failed {
+    pub(super) error: Error,
+    pub(super) orphans: Vec<Number>,
+}
+
+impl Connection {
+    /// Asks for the root.
+    pub(super) fn mount(call: &Call, mut client: Client, options: &LisaFsOptions) -> Result<(Connection, Inode)> {
+        let counts = Arc::new(RpcCounts::default());
+        counts.add(Mid::MOUNT);
+        let mounted = client.mount(&within(call, options.timeout))?;
+        let offered = Mid::KNOWN.iter().copied().filter(|mid| client.offers(*mid)).collect();
+        let connection = Connection {
+            limit: client.limit(),
+            socket: Mutex::new(client),
+            offered,
+            timeout: options.timeout,
+            counts,
+            doomed: Arc::default(),
+            ended: AtomicBool::new(false),
+            hard: options.hard,
+        };
+        Ok((connection, mounted.root))
+    }
+
+    /// Whether the server said that it knows this message.
+    pub(super) fn offers(&self, mid: Mid) -> bool {
+        self.offered.has(mid)
+    }
+
+    /// The largest payload of a message, in bytes.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    pub(super) fn counts(&self) -> &Arc<RpcCounts> {
+        &self.counts
+    }
+
+    pub(super) fn doomed(&self) -> &Arc<Doomed> {
+        &self.doomed
+    }
+
+    /// Takes over a number of a file.
+    pub(super) fn own(&self, id: FdId) -> Number {
+        Number::new(id, &self.doomed)
+    }
+
+    /// Makes a request, and has `told` make of its answer what is wanted. `told` runs while others wait for the
+    /// connection, and makes no request.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldWait`] for a call that may not wait, before anything else; the server's errno; `EIO` for an answer
+    /// that is none and once the connection ended; `ETIMEDOUT` and `ECANCELED` when the call ends first, or the time
+    /// for a request.
+    pub(super) fn ask<R: Request, T>(
+        &self,
+        call: &Call,
+        request: &R,
+        told: impl FnOnce(R::Reply<'_>, Fds) -> Result<T>,
+    ) -> Result<T> {
+        self.ask_with(call, request, &[], told).map_err(|failed| failed.error)
+    }
+
+    /// As [`Connection::ask`], with bytes that follow the request's own, and a failure that says what there is to undo.
+    pub(super) fn ask_with<R: Request, T>(
+        &self,
+        call: &Call,
+        request: &R,
+        tail: &[u8],
+        told: impl FnOnce(R::Reply<'_>, Fds) -> Result<T>,
+    ) -> Result<T, Failed> {
+        if !call.may_wait {
+            return Err(Error::WouldWait.into());
+        }
+        // Closing and asking together have the time of one request.
+        let call = within(call, self.timeout);
+        self.close(&call)?;
+        self.exchange(&call, request, tail, told)
+    }
+
+    /// Closes what nobody uses any more, if there is enough of it or it is time, and the call may wait.
+    pub(super) fn close_due(&self, call: &Call) {
+        if call.may_wait {
+            // Nobody waits for it, and what was not closed is still in the list.
+            let _ = self.close(&within(call, self.timeout));
+        }
+    }
+
+    /// What goes wrong is no matter of the call that happens to close, unless the connection is over.
+    fn close(&self, call: &Call) -> Result<()> {
+        while let Some(ids) = self.doomed.due() {
+            if let Err(Failed { error, .. }) = self.exchange(call, &Close { fds: &ids }, &[], |(), _| Ok(())) {
+                // Closing a number twice does no harm, and the server gives none out again.
+                self.doomed.push(&ids);
+                return if self.is_over() { Err(error) } else { Ok(()) };
+            }
+            if ids.len() < BATCH {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn exchange<R: Request, T>(
+        &self,
+        call: &Call,
+        request: &R,
+        tail: &[u8],
+        told: impl FnOnce(R::Reply<'_>, Fds) -> Result<T>,
+    ) -> Result<T, Failed> {
+        if self.is_over() {
+            return Err(self.after_the_end().into());
+        }
+        let mut client = lock(call, &self.socket)?;
+        self.counts.add(R::MID);
+        let answer = client.call_with(call, request, tail);
+        let outcome = answer.and_then(|answer| told(answer.message, answer.fds));
+        let orphans: Vec<Number> = client.take_orphans().into_iter().map(|id| self.own(id)).collect();
+        let ended = client.ended();
+        drop(client);
+        if let Some(reason) = ended
+            && !self.ended.swap(true, Ordering::AcqRel)
+        {
+            tracing::warn!(target: "wasi_gofer::lisafs", %reason, "the connection to the server ended");
+            self.doomed.end();
+        }
+        outcome.map_err(|error| Failed { error: told::errno_of(error), orphans })
+    }
+
+    /// Whether the connection ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// What a request comes to once the connection ended.
+    ///
+    /// This is where a mount that is `hard` is to wait, within its call, for a new connection: made by whoever made the
+    /// first, its root's key compared, control files bound anew by walking and comparing keys, open files opened anew
+    /// where their key shows that they are the same (those without a name live on in the descriptors that were handed
+    /// out, else they are `ESTALE`), and a request that was under way and is no mere question decided by looking at what
+    /// it left. Until then it fails as the others do.
+    fn after_the_end(&self) -> Error {
+        tracing::trace!(target: "wasi_gofer::lisafs", hard = self.hard, "a request after the connection's end");
+        Errno::Io.into()
+    }
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Failed {
+        Failed { error, orphans: Vec::new() }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("ended", &self.is_over()).field("requests", &self.counts.total()).finish()
+    }
+}
+
+/// `call` with no more than `patience` from now.
+fn within(call: &Call, patience: Duration) -> Call {
+    let latest = monotonic().checked_add(patience);
+    let deadline = match (call.deadline, latest) {
+        (Some(own), Some(latest)) => Some(own.min(latest)),
+        (own, latest) => own.or(latest),
+    };
+    Call { deadline, ..call.clone() }
+}
+
+/// Takes a lock within a call that may wait: `ETIMEDOUT` and `ECANCELED` when it ends first.
+pub(super) fn lock<'a, T>(call: &Call, mutex: &'a Mutex<T>) -> Result<MutexGuard<'a, T>> {
+    if let Some(guard) = mutex.try_lock() {
+        return Ok(guard);
+    }
+    loop {
+        if call.is_cancelled() {
+            return Err(Errno::Canceled.into());
+        }
+        if expired(call.deadline) {
+            return Err(Errno::Timedout.into());
+        }
+        let left = call.deadline.map_or(CALL_CHECK, |deadline| deadline.saturating_duration_since(monotonic()));
+        if let Some(guard) = mutex.try_lock_for(left.min(CALL_CHECK)) {
+            return Ok(guard);
+        }
+    }
+}

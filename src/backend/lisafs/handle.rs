@@ -1,0 +1,267 @@
+//! An open file of a server.
+
+use super::Shared;
+use super::connection::lock;
+use super::donated::Donated;
+use super::numbers::Number;
+use super::set;
+use crate::abi::{Call, Errno, Error, FileType, InodeKey, OpenFlags, Result, SetStat, SetStatReport, Stat};
+use crate::backend::{Advice, Handle};
+use crate::hostfs::{Keys, data, stat, sync};
+use crate::proto::lisafs::{FAllocate, FStat, FSync, FdId, PRead, PWriteHead};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::Advice as OsAdvice;
+use std::fmt;
+use std::io::{IoSlice, IoSliceMut};
+use std::sync::Arc;
+
+/// Bytes of a message that carries data which are no data, at most.
+const HEAD: usize = 32;
+
+/// Most bytes of one transfer by message: more are left for the next.
+const TRANSFER_MAX: usize = 1 << 20;
+
+/// The largest offset of a file.
+const OFFSET_MAX: u64 = i64::MAX.cast_unsigned();
+
+/// A file of a [`super::LisaFs`], open with some access.
+pub struct LisaHandle {
+    shared: Arc<Shared>,
+    key: InodeKey,
+    access: OpenFlags,
+    /// What the file's attributes are changed by.
+    control: Arc<Number>,
+    open: Number,
+    /// The descriptor that the server handed out.
+    host: Option<OwnedFd>,
+    /// Whether this process sees the same user and group as the server: not so where that has a user namespace of its
+    /// own that does not know them.
+    same_owner: bool,
+}
+
+impl LisaHandle {
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        (control, open, donated): (Arc<Number>, Number, Option<Donated>),
+        meant: &Stat,
+        access: OpenFlags,
+    ) -> LisaHandle {
+        let owner = |stat: &Stat| (stat.uid, stat.gid);
+        LisaHandle {
+            shared: Arc::clone(shared),
+            key: meant.key,
+            access,
+            control,
+            open,
+            same_owner: donated.as_ref().is_some_and(|donated| owner(&donated.stat) == owner(meant)),
+            host: donated.map(|donated| donated.fd),
+        }
+    }
+
+    /// Whether reading and writing need no message.
+    #[must_use]
+    pub fn has_host_fd(&self) -> bool {
+        self.host.is_some()
+    }
+
+    pub(super) fn open_id(&self) -> FdId {
+        self.open.id()
+    }
+
+    pub(super) fn is_writer(&self) -> bool {
+        self.access.contains(OpenFlags::WRITE)
+    }
+
+    fn host(&self) -> Option<BorrowedFd<'_>> {
+        self.host.as_ref().map(OwnedFd::as_fd)
+    }
+
+    /// The first step of what takes a message without a descriptor of the server's.
+    fn enter(&self, call: &Call) -> Result<()> {
+        if self.host.is_some() || call.may_wait { Ok(()) } else { Err(Error::WouldWait) }
+    }
+
+    /// As [`LisaHandle::enter`], and `EBADF` without the right.
+    fn may(&self, call: &Call, right: OpenFlags) -> Result<()> {
+        self.enter(call)?;
+        if self.access.contains(right) { Ok(()) } else { Err(Errno::Badf.into()) }
+    }
+
+    /// Most bytes of one transfer by message.
+    fn transfer_max(&self) -> usize {
+        self.shared.connection.limit().saturating_sub(HEAD).min(TRANSFER_MAX)
+    }
+
+    fn pread(&self, call: &Call, bufs: &mut [IoSliceMut<'_>], offset: u64) -> Result<usize> {
+        let room: usize = bufs.iter().map(|buf| buf.len()).fold(0, usize::saturating_add);
+        let count = u32::try_from(room.min(self.transfer_max())).map_err(|_| Errno::Overflow)?;
+        if offset > OFFSET_MAX {
+            return Err(Errno::Inval.into());
+        }
+        if count == 0 {
+            return Ok(0);
+        }
+        let request = PRead { offset, fd: self.open.id(), count };
+        self.shared.connection.ask(call, &request, |reply, _| {
+            let mut left = reply.data;
+            if u32::try_from(left.len()).map_or(true, |told| told > count) {
+                return Err(Errno::Io.into());
+            }
+            let read = left.len();
+            for buf in bufs {
+                let (now, later) = left.split_at(left.len().min(buf.len()));
+                if let Some(place) = buf.get_mut(..now.len()) {
+                    place.copy_from_slice(now);
+                }
+                left = later;
+            }
+            Ok(read)
+        })
+    }
+
+    fn pwrite(&self, call: &Call, bufs: &[IoSlice<'_>], offset: u64) -> Result<usize> {
+        let gathered: Vec<u8>;
+        let data = match bufs {
+            [one] => &**one,
+            bufs => {
+                let bytes = bufs.iter().flat_map(|buf| buf.iter().copied());
+                gathered = bytes.take(self.transfer_max()).collect();
+                &gathered
+            }
+        };
+        let data = data.get(..self.transfer_max()).unwrap_or(data);
+        if offset > OFFSET_MAX {
+            return Err(Errno::Inval.into());
+        }
+        if data.is_empty() {
+            return Ok(0);
+        }
+        let count = u32::try_from(data.len()).map_err(|_| Errno::Overflow)?;
+        let request = PWriteHead { offset, fd: self.open.id(), count };
+        let written = self.shared.connection.ask_with(call, &request, data, |reply, _| {
+            // Who writes on until all is written would go on for ever with nothing.
+            let written = usize::try_from(reply.count).ok().filter(|written| (1..=data.len()).contains(written));
+            written.ok_or(Errno::Io.into())
+        });
+        written.map_err(|failed| failed.error)
+    }
+
+    /// A write at the end as the server has no message for: a look at the length, and a write there. Those through this
+    /// filesystem have their turn one after the other.
+    fn append_there(&self, call: &Call, bufs: &[IoSlice<'_>]) -> Result<(usize, u64)> {
+        let count = u64::try_from(self.shared.appends.len()).unwrap_or(1);
+        let turn = usize::try_from(self.key.ino.checked_rem(count).unwrap_or(0)).unwrap_or(0);
+        let _turn = self.shared.appends.get(turn).map(|turn| lock(call, turn)).transpose()?;
+        let end = self.stat_there(call)?.size;
+        let written = self.pwrite(call, bufs, end)?;
+        Ok((written, end.saturating_add(u64::try_from(written).unwrap_or(u64::MAX))))
+    }
+
+    fn stat_there(&self, call: &Call) -> Result<Stat> {
+        let request = FStat { fd: self.open.id() };
+        let stat = self.shared.connection.ask(call, &request, |wire, _| super::told::stat(self.shared.keys, wire))?;
+        let same = (stat.key, stat.file_type) == (self.key, FileType::Regular);
+        if same { Ok(stat) } else { Err(Errno::Stale.into()) }
+    }
+
+    /// Has a write reach the disk, if the file was opened for that: there is no flag of the protocol for it.
+    fn after_write(&self, call: &Call) -> Result<()> {
+        let (all, data) = (self.access.contains(OpenFlags::SYNC), self.access.contains(OpenFlags::DSYNC));
+        if all || data { self.sync(call, !all) } else { Ok(()) }
+    }
+}
+
+impl Handle for LisaHandle {
+    fn read_at(&self, call: &Call, bufs: &mut [IoSliceMut<'_>], offset: u64) -> Result<usize> {
+        self.may(call, OpenFlags::READ)?;
+        match self.host() {
+            Some(host) => data::read_at(host, bufs, offset),
+            None => self.pread(call, bufs, offset),
+        }
+    }
+
+    fn write_at(&self, call: &Call, bufs: &[IoSlice<'_>], offset: u64) -> Result<usize> {
+        self.may(call, OpenFlags::WRITE)?;
+        let written = match self.host() {
+            Some(host) => data::write_at(host, bufs, offset)?,
+            None => self.pwrite(call, bufs, offset)?,
+        };
+        self.after_write(call)?;
+        Ok(written)
+    }
+
+    fn append(&self, call: &Call, bufs: &[IoSlice<'_>]) -> Result<(usize, u64)> {
+        self.may(call, OpenFlags::WRITE)?;
+        let appended = match self.host() {
+            Some(host) => data::append(host, bufs)?,
+            None => self.append_there(call, bufs)?,
+        };
+        self.after_write(call)?;
+        Ok(appended)
+    }
+
+    fn stat(&self, call: &Call) -> Result<Stat> {
+        match self.host() {
+            // The key stays that of the server's: it may tell no birth time where the kernel does.
+            Some(host) if self.same_owner => {
+                stat::stat_fd(Keys::WithoutBirth, host).map(|stat| Stat { key: self.key, ..stat })
+            }
+            _ => self.stat_there(call),
+        }
+    }
+
+    fn set_stat(&self, call: &Call, set: &SetStat) -> Result<SetStatReport> {
+        if !call.may_wait {
+            return Err(Error::WouldWait);
+        }
+        // As ftruncate(2) on a descriptor without the right, and for a length that no file has.
+        let refused = !self.is_writer() || set.size.is_some_and(|size| size > OFFSET_MAX);
+        let report = set::refused(set, FileType::Regular, refused.then_some(Errno::Inval));
+        set::set_stat(&self.shared.connection, call, self.control.id(), set, report)
+    }
+
+    fn sync(&self, call: &Call, data_only: bool) -> Result<()> {
+        match self.host() {
+            Some(host) => sync::sync(host, data_only),
+            None => self.shared.connection.ask(call, &FSync { fds: &[self.open.id()] }, |(), _| Ok(())),
+        }
+    }
+
+    fn allocate(&self, call: &Call, offset: u64, len: u64) -> Result<()> {
+        self.may(call, OpenFlags::WRITE)?;
+        if let Some(host) = self.host() {
+            return data::allocate(host, offset, len);
+        }
+        if len == 0 || offset > OFFSET_MAX || len > OFFSET_MAX {
+            return Err(Errno::Inval.into());
+        }
+        if offset.saturating_add(len) > OFFSET_MAX {
+            return Err(Errno::Fbig.into());
+        }
+        let request = FAllocate { fd: self.open.id(), mode: 0, offset, length: len };
+        self.shared.connection.ask(call, &request, |(), _| Ok(()))
+    }
+
+    fn advise(&self, call: &Call, offset: u64, len: u64, advice: Advice) -> Result<()> {
+        self.enter(call)?;
+        let raw = match advice {
+            Advice::Normal => OsAdvice::Normal,
+            Advice::Sequential => OsAdvice::Sequential,
+            Advice::Random => OsAdvice::Random,
+            Advice::WillNeed => OsAdvice::WillNeed,
+            Advice::DontNeed => OsAdvice::DontNeed,
+            Advice::NoReuse => OsAdvice::NoReuse,
+        };
+        self.host().map_or(Ok(()), |host| data::advise(host, offset, len, raw))
+    }
+}
+
+impl fmt::Debug for LisaHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LisaHandle")
+            .field("key", &self.key)
+            .field("access", &self.access)
+            .field("host_fd", &self.has_host_fd())
+            .finish_non_exhaustive()
+    }
+}

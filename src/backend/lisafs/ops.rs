@@ -1,0 +1,257 @@
+//! The operations of a server's tree: what each is made of is in the other files.
+
+use super::handle::LisaHandle;
+use super::node::LisaNode;
+use super::{LisaFs, set};
+use crate::abi::{
+    Call, Errno, Error, FileType, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs,
+};
+use crate::backend::{
+    Backend, Capabilities, Created, DirentSink, Found, Handle, Location, NodeKind, Object, Step, WalkEnd,
+};
+use crate::proto::lisafs::{FGetXattr, FStatFs, FSync, FdId, Flush, Mid, OpenAt, Str};
+use std::sync::Arc;
+
+/// The largest value of an extended attribute (`XATTR_SIZE_MAX`), less what a string of the protocol cannot hold.
+const XATTR_MAX: u32 = 65_535;
+
+/// How many files one message syncs.
+const SYNC_BATCH: usize = 256;
+
+/// The first step of every operation: one that may not wait ends here, since each takes a message, or may.
+fn enter(call: &Call) -> Result<()> {
+    if call.may_wait { Ok(()) } else { Err(Error::WouldWait) }
+}
+
+impl Backend for LisaFs {
+    type Node = LisaNode;
+    type Handle = LisaHandle;
+
+    fn name(&self) -> &'static str {
+        "lisafs"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { may_block: true, stale_handles: self.stale_handles, ..Capabilities::default() }
+    }
+
+    fn root(&self, call: &Call) -> Result<Found<LisaNode>> {
+        enter(call)?;
+        let stat = self.stat_file(call, self.root.id())?;
+        if (stat.key, stat.file_type) != (self.root_key, self.root_type) {
+            return Err(Errno::Stale.into());
+        }
+        Ok(Found { node: self.root_node(stat), stat })
+    }
+
+    fn lookup(&self, call: &Call, dir: &LisaNode, name: Name<'_>) -> Result<Found<LisaNode>> {
+        enter(call)?;
+        let dir = self.directory(dir)?;
+        self.walk_one(call, dir.id(), name).map(|told| self.found(told))
+    }
+
+    fn walk_many(
+        &self,
+        call: &Call,
+        dir: &LisaNode,
+        names: &[Name<'_>],
+        out: &mut Vec<Found<LisaNode>>,
+    ) -> Result<WalkEnd> {
+        enter(call)?;
+        self.walk(call, dir, names, out)
+    }
+
+    fn revalidate_many(&self, call: &Call, steps: &[Step<'_, LisaNode>], out: &mut Vec<Stat>) -> Result<()> {
+        enter(call)?;
+        self.revalidate(call, steps, out)
+    }
+
+    fn revalidate_end(&self, call: &Call, dir: &LisaNode, names: &[Name<'_>], key: InodeKey) -> Result<Option<Stat>> {
+        enter(call)?;
+        self.revalidate_path(call, dir, names, key)
+    }
+
+    fn stat(&self, call: &Call, object: Object<'_, LisaNode>) -> Result<Stat> {
+        enter(call)?;
+        self.stat_object(call, &object)
+    }
+
+    fn set_stat(&self, call: &Call, object: Object<'_, LisaNode>, set: &SetStat) -> Result<SetStatReport> {
+        enter(call)?;
+        let control = self.reach(call, &object)?;
+        let size = if object.file_type == FileType::Directory { Errno::Isdir } else { Errno::Inval };
+        let report = set::refused(set, object.file_type, Some(size));
+        set::set_stat(self.connection(), call, control.id(), set, report)
+    }
+
+    fn open(&self, call: &Call, object: Object<'_, LisaNode>, flags: OpenFlags) -> Result<Arc<LisaHandle>> {
+        enter(call)?;
+        self.open_file(call, &object, flags)
+    }
+
+    fn create(
+        &self,
+        call: &Call,
+        dir: &LisaNode,
+        name: Name<'_>,
+        flags: OpenFlags,
+        mode: Mode,
+    ) -> Result<Created<LisaNode, LisaHandle>> {
+        enter(call)?;
+        self.create_file(call, dir, name, flags, mode)
+    }
+
+    fn mkdir(&self, call: &Call, dir: &LisaNode, name: Name<'_>, mode: Mode) -> Result<Found<LisaNode>> {
+        enter(call)?;
+        self.make_dir(call, dir, name, mode)
+    }
+
+    fn mknod(
+        &self,
+        call: &Call,
+        dir: &LisaNode,
+        name: Name<'_>,
+        kind: NodeKind,
+        mode: Mode,
+    ) -> Result<Found<LisaNode>> {
+        enter(call)?;
+        self.make_node(call, dir, name, kind, mode)
+    }
+
+    fn symlink(&self, call: &Call, dir: &LisaNode, name: Name<'_>, target: &[u8]) -> Result<Found<LisaNode>> {
+        enter(call)?;
+        self.make_symlink(call, dir, name, target)
+    }
+
+    fn link(&self, call: &Call, object: Object<'_, LisaNode>, dir: &LisaNode, name: Name<'_>) -> Result<Stat> {
+        enter(call)?;
+        self.make_link(call, &object, dir, name)
+    }
+
+    fn unlink(&self, call: &Call, dir: &LisaNode, name: Name<'_>) -> Result<()> {
+        enter(call)?;
+        self.remove(call, dir, name, FileType::Regular)
+    }
+
+    fn rmdir(&self, call: &Call, dir: &LisaNode, name: Name<'_>) -> Result<()> {
+        enter(call)?;
+        self.remove(call, dir, name, FileType::Directory)
+    }
+
+    fn rename(&self, call: &Call, from: Location<'_, LisaNode>, to: Location<'_, LisaNode>) -> Result<()> {
+        enter(call)?;
+        self.rename_name(call, from, to)
+    }
+
+    fn readlink(&self, call: &Call, object: Object<'_, LisaNode>) -> Result<Vec<u8>> {
+        enter(call)?;
+        self.read_link(call, &object)
+    }
+
+    fn read_dir(&self, call: &Call, dir: &LisaNode, cookie: u64, sink: &mut DirentSink<'_>) -> Result<bool> {
+        enter(call)?;
+        self.list(call, dir, cookie, sink)
+    }
+
+    fn statfs(&self, call: &Call) -> Result<StatFs> {
+        enter(call)?;
+        self.connection().ask(call, &FStatFs { fd: self.root.id() }, |figures, _| Ok(figures.to_stat_fs()?))
+    }
+
+    fn get_xattr(&self, call: &Call, object: Object<'_, LisaNode>, name: &[u8]) -> Result<Vec<u8>> {
+        enter(call)?;
+        if !self.connection().offers(Mid::F_GET_XATTR) {
+            return Err(Errno::Opnotsupp.into());
+        }
+        let control = self.reach(call, &object)?;
+        let request = FGetXattr { fd: control.id(), size: XATTR_MAX, name: Str(name) };
+        self.connection().ask(call, &request, |value, _| Ok(value.0.to_vec()))
+    }
+
+    fn sync_many(&self, call: &Call, handles: &[Arc<LisaHandle>]) -> Vec<Result<()>> {
+        // By their descriptors one by one, since each then has a failure of its own; the others in few messages, whose
+        // answer tells no more than that one of them failed.
+        let there: Vec<FdId> =
+            handles.iter().filter(|handle| !handle.has_host_fd()).map(|handle| handle.open_id()).collect();
+        let mut answers = Vec::with_capacity(there.len());
+        for part in there.chunks(SYNC_BATCH) {
+            let synced = enter(call).and_then(|()| self.connection().ask(call, &FSync { fds: part }, |(), _| Ok(())));
+            answers.extend(part.iter().map(|_| synced));
+        }
+        let mut answers = answers.into_iter();
+        let each = handles.iter().map(|handle| match handle.has_host_fd() {
+            true => handle.sync(call, false),
+            false => answers.next().unwrap_or(Err(Error::Errno(Errno::Io))),
+        });
+        each.collect()
+    }
+
+    fn sync_fs(&self, call: &Call) -> Result<()> {
+        enter(call)?;
+        if self.root_type == FileType::Directory { self.sync_open_dir(call, self.root.id()) } else { Ok(()) }
+    }
+
+    fn sync_dir(&self, call: &Call, dir: &LisaNode) -> Result<()> {
+        enter(call)?;
+        let dir = self.directory(dir)?;
+        self.sync_open_dir(call, dir.id())
+    }
+
+    fn restore(&self, call: &Call, node: &LisaNode, at: Location<'_, LisaNode>, key: InodeKey) -> Result<()> {
+        enter(call)?;
+        if node.key != key {
+            return Err(Errno::Stale.into());
+        }
+        if node.is_bound() {
+            return Ok(());
+        }
+        match self.bind(call, node, at) {
+            Ok(_) => Ok(()),
+            Err(Error::Errno(Errno::Noent | Errno::Notdir)) => Err(Errno::Stale.into()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn is_bound(&self, node: &LisaNode) -> bool {
+        node.is_bound()
+    }
+
+    fn pin(&self, node: &LisaNode, pinned: bool) {
+        node.pin(pinned);
+    }
+
+    fn relieve(&self, want: usize) -> usize {
+        self.give_back(want)
+    }
+
+    fn release(&self, call: &Call, nodes: Vec<LisaNode>) {
+        drop(nodes);
+        self.connection().close_due(call);
+    }
+
+    fn release_handles(&self, call: &Call, handles: Vec<Arc<LisaHandle>>) {
+        let connection = self.connection();
+        for handle in handles {
+            if handle.is_writer() {
+                if connection.offers(Mid::FLUSH) {
+                    let flushed = connection.ask(call, &Flush { fd: handle.open_id() }, |(), _| Ok(()));
+                    if let Err(error) = flushed {
+                        // Nobody is there to be told: whoever wants to know syncs before.
+                        tracing::debug!(target: "wasi_gofer::lisafs", %error, "a file could not be flushed");
+                    }
+                }
+                // While it is open for writing nobody can run it.
+                connection.doomed().hurry();
+            }
+        }
+        connection.close_due(call);
+    }
+}
+
+impl LisaFs {
+    fn sync_open_dir(&self, call: &Call, dir: FdId) -> Result<()> {
+        let connection = self.connection();
+        let open = connection.ask(call, &OpenAt { fd: dir, flags: 0 }, |reply, _| Ok(connection.own(reply.fd)))?;
+        connection.ask(call, &FSync { fds: &[open.id()] }, |(), _| Ok(()))
+    }
+}

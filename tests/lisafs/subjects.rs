@@ -1,0 +1,115 @@
+//! The servers that the suite runs over.
+
+use crate::harness::Subject;
+use crate::runsc::Runsc;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+use tempfile::TempDir;
+use wasi_gofer::backend::lisafs::{LisaFs, LisaFsOptions};
+use wasi_gofer::sidecar::{Export, Server};
+
+/// gVisor lets pipes and sockets be seen if it is told to.
+const GVISOR_FLAGS: &[&str] = &["--host-uds=all", "--host-fifo=open"];
+
+/// What a subject can be started with.
+pub(crate) trait Start: Subject {
+    /// The server, and a connection to it; `None` where there is none to be started.
+    fn start(test: &str) -> Option<Self>;
+}
+
+/// A server with the backend over it. The backend goes first: with it the connection ends, and with that the server.
+pub(crate) struct Over<S> {
+    backend: LisaFs,
+    _server: S,
+}
+
+/// Our own server, over a directory that lives as long.
+pub(crate) struct InProcess {
+    _server: Server,
+    _dir: TempDir,
+}
+
+fn options() -> LisaFsOptions {
+    LisaFsOptions { timeout: Duration::from_secs(60), ..LisaFsOptions::default() }
+}
+
+fn gvisor(test: &str, options: LisaFsOptions) -> Option<Over<Runsc>> {
+    let (server, socket): (Runsc, UnixStream) = Runsc::start(test, GVISOR_FLAGS)?;
+    Some(Over { backend: LisaFs::connect(socket, options).expect("mounted"), _server: server })
+}
+
+fn own(options: LisaFsOptions) -> Option<Over<InProcess>> {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::lisafs(Export::open_ambient(dir.path()).expect("an export")).expect("a server");
+    let (ours, theirs) = UnixStream::pair().expect("a pair");
+    server.serve(wasi_gofer::transport::Stream::new(theirs.into()).expect("a stream")).expect("served");
+    let backend = LisaFs::connect(ours, options).expect("mounted");
+    Some(Over { backend, _server: InProcess { _server: server, _dir: dir } })
+}
+
+macro_rules! subjects {
+    ($($(#[doc = $doc:literal])* $name:ident: $server:ty, $reluctant:literal, |$test:ident| $start:expr;)*) => { $(
+        $(#[doc = $doc])*
+        pub(crate) struct $name(Over<$server>);
+
+        impl Start for $name {
+            fn start($test: &str) -> Option<Self> {
+                $start.map($name)
+            }
+        }
+
+        impl Subject for $name {
+            type Backend = LisaFs;
+            const RELUCTANT: bool = $reluctant;
+            fn fresh() -> Self {
+                Self::start("a case").expect("it could be started before")
+            }
+            fn backend(&self) -> &LisaFs {
+                &self.0.backend
+            }
+        }
+    )* };
+}
+
+subjects! {
+    /// gVisor's gofer.
+    Gvisor: Runsc, false, |test| gvisor(test, options());
+    /// gVisor's gofer, every transfer by message.
+    GvisorMessages: Runsc, false, |test| gvisor(test, LisaFsOptions { host_fds: false, ..options() });
+    /// gVisor's gofer, as few control files as there can be.
+    GvisorFew: Runsc, false, |test| gvisor(test, LisaFsOptions { control_limit: 0, ..options() });
+    /// Our own server.
+    Own: InProcess, false, |_test| own(options());
+    /// Our own server, every transfer by message, and every call first made as one that may not wait.
+    OwnReluctant: InProcess, true, |_test| own(LisaFsOptions { host_fds: false, ..options() });
+    /// Our own server, as few control files as there can be.
+    OwnFew: InProcess, false, |_test| own(LisaFsOptions { control_limit: 0, ..options() });
+}
+
+/// Makes a test of each case for each subject.
+#[macro_export]
+macro_rules! suite {
+    ($($case:ident)*) => {
+        $crate::suite!(@ gvisor Gvisor $($case)*);
+        $crate::suite!(@ gvisor_messages GvisorMessages $($case)*);
+        $crate::suite!(@ gvisor_few GvisorFew $($case)*);
+        $crate::suite!(@ own Own $($case)*);
+        $crate::suite!(@ own_reluctant OwnReluctant $($case)*);
+        $crate::suite!(@ own_few OwnFew $($case)*);
+    };
+    (@ $module:ident $subject:ident $($case:ident)*) => {
+        mod $module {
+            use $crate::harness::Fs;
+            use $crate::subjects::{Start as _, $subject};
+            $(
+                #[test]
+                fn $case() {
+                    $crate::differences::run(stringify!($module), stringify!($case), || {
+                        let Some(subject) = $subject::start(stringify!($case)) else { return };
+                        super::$case(&Fs { subject });
+                    });
+                }
+            )*
+        }
+    };
+}
