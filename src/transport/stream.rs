@@ -119,6 +119,13 @@ impl Stream {
     }
 }
 
+/// Whether a socket's peer is gone, or reads and writes nothing any more.
+pub(super) fn is_hung_up(socket: BorrowedFd<'_>) -> bool {
+    let mut polled = [PollFd::from_borrowed_fd(socket, PollFlags::empty())];
+    let asked = poll(&mut polled, Some(&Timespec::default()));
+    asked.is_ok() && polled.iter().any(|polled| polled.revents().intersects(PollFlags::HUP | PollFlags::ERR))
+}
+
 /// One `recvmsg(2)`: how many bytes and descriptors came. The inner result is a violation of the peer's.
 pub(super) fn receive_once(
     socket: BorrowedFd<'_>,

@@ -7,7 +7,7 @@ use crate::abi::{
     Call, Errno, Error, FileType, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs,
 };
 use crate::backend::{
-    Backend, Capabilities, Created, DirentSink, Found, Handle, Location, NodeKind, Object, Step, WalkEnd,
+    Backend, Capabilities, ChangeQueue, Created, DirentSink, Found, Handle, Location, NodeKind, Object, Step, WalkEnd,
 };
 use crate::proto::lisafs::{FGetXattr, FStatFs, FSync, FdId, Flush, Mid, OpenAt, Str};
 use std::sync::Arc;
@@ -222,6 +222,10 @@ impl Backend for LisaFs {
 
     fn relieve(&self, want: usize) -> usize {
         self.give_back(want)
+    }
+
+    fn change_queue(&self) -> Option<Box<dyn ChangeQueue<LisaNode>>> {
+        self.queue()
     }
 
     fn release(&self, call: &Call, nodes: Vec<LisaNode>) {

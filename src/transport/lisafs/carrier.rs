@@ -7,8 +7,8 @@ use super::window::Waker;
 use crate::abi::Call;
 use crate::proto::lisafs::{HEADER_BYTES, Mid};
 use crate::transport::error::TransportError;
-use crate::transport::stream::Cargo;
-use rustix::fd::BorrowedFd;
+use crate::transport::stream::{Cargo, is_hung_up};
+use rustix::fd::{AsFd, BorrowedFd};
 
 /// One end of a way over which messages go.
 #[derive(Debug)]
@@ -86,6 +86,14 @@ impl Carrier {
         match self {
             Carrier::Socket(_) => None,
             Carrier::Channel(channel) => Some(channel.waker()),
+        }
+    }
+
+    /// Whether the peer is gone.
+    pub(super) fn is_gone(&self) -> bool {
+        match self {
+            Carrier::Socket(socket) => is_hung_up(socket.stream.as_fd()),
+            Carrier::Channel(channel) => channel.is_gone(),
         }
     }
 

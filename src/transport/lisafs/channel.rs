@@ -10,8 +10,7 @@ use crate::abi::{Call, Errno};
 use crate::proto::lisafs::{ChannelReply, Mid};
 use crate::sys::SharedMemory;
 use crate::transport::error::{TransportError, Violation};
-use crate::transport::stream::{Cargo, KEPT, ROOM, receive_once, send_once};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use crate::transport::stream::{Cargo, KEPT, ROOM, is_hung_up, receive_once, send_once};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 use rustix::io::{self, IoSlice};
@@ -188,11 +187,12 @@ impl Channel {
 
     /// Waits for the turn.
     fn wait(&self, call: &Call) -> Result<(), TransportError> {
-        self.window.wait(call, || {
-            let mut polled = [PollFd::new(&self.socket, PollFlags::empty())];
-            let asked = poll(&mut polled, Some(&Timespec::default()));
-            asked.is_ok() && polled.iter().any(|polled| polled.revents().intersects(PollFlags::HUP | PollFlags::ERR))
-        })
+        self.window.wait(call, || self.is_gone())
+    }
+
+    /// Whether the peer is gone.
+    pub(super) fn is_gone(&self) -> bool {
+        is_hung_up(self.socket.as_fd())
     }
 
     /// What wakes the thread that waits at this end.

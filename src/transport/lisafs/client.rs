@@ -142,6 +142,13 @@ impl Client {
         self.ended
     }
 
+    /// Looks whether the server is still there, without waiting for anything.
+    pub(super) fn look(&mut self) {
+        if self.ended.is_none() && self.carrier.is_gone() {
+            self.end(TransportError::Closed);
+        }
+    }
+
     /// Takes out the files that answers gave which nobody waited for any more, or which could not be used: they are to
     /// be closed.
     pub fn take_orphans(&mut self) -> Vec<FdId> {

@@ -90,12 +90,23 @@ impl Connections {
         tail: &[u8],
         told: impl FnOnce(Answer<R::Reply<'_>>) -> T,
     ) -> Result<T> {
+        self.with(call, |client| client.call_with(call, request, tail).map(told))?
+    }
+
+    /// Has `act` use one of the ways, which nobody else does meanwhile. Errors are those of [`Connections::call`] that come
+    /// before a way is free.
+    pub fn with<T>(&self, call: &Call, act: impl FnOnce(&mut Client) -> T) -> Result<T> {
         if !call.may_wait {
             return Err(Error::WouldWait);
         }
         let mut taken = self.take(call, false)?;
-        let client = taken.client.as_mut().ok_or(Error::WouldWait)?;
-        client.call_with(call, request, tail).map(told)
+        taken.client.as_mut().map(|client| act(client)).ok_or(Error::WouldWait)
+    }
+
+    /// The messages that the server said at the mount it knows.
+    #[must_use]
+    pub fn offered(&self) -> Offered {
+        self.ways.lock().offered
     }
 
     /// Whether the server said at the mount that it knows this message.
@@ -173,6 +184,11 @@ impl Drop for Taken<'_> {
             ways.channels.push(client);
         } else {
             ways.count = ways.count.saturating_sub(1);
+            // It may have ended with the server.
+            if let Some(socket) = &mut ways.socket {
+                socket.look();
+                ways.ended = socket.ended();
+            }
         }
         drop(ways);
         // Somebody may wait for the socket alone.
