@@ -23,6 +23,7 @@ pub mod directfs;
 mod empty;
 #[cfg(any(test, feature = "testing"))]
 pub mod faulty;
+mod inotify;
 pub mod lisafs;
 pub mod memory;
 

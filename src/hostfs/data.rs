@@ -1,10 +1,10 @@
 //! Reading and writing open files, straight from and to the caller's buffers.
 
-use super::errno::retry;
+use super::errno::{from_os, retry};
 use crate::abi::{Errno, Result};
 use rustix::fd::BorrowedFd;
 use rustix::fs::{Advice as OsAdvice, AtFlags, FallocateFlags, StatxFlags, fadvise, fallocate, statx};
-use rustix::io::{ReadWriteFlags, pread, preadv, pwrite, pwritev2};
+use rustix::io::{Errno as OsErrno, ReadWriteFlags, pread, preadv, pwrite, pwritev2};
 use std::io::{IoSlice, IoSliceMut};
 use std::num::NonZeroU64;
 
@@ -47,9 +47,13 @@ pub(crate) fn allocate(fd: BorrowedFd<'_>, offset: u64, len: u64) -> Result<()> 
     retry(|| fallocate(fd, FallocateFlags::empty(), offset, len))
 }
 
-/// Announces how `len` bytes at `offset` will be used; 0 means up to the end.
+/// Announces how `len` bytes at `offset` will be used; 0 means up to the end. Nothing happens where there is no such call,
+/// as in a sidecar's jail.
 pub(crate) fn advise(fd: BorrowedFd<'_>, offset: u64, len: u64, advice: OsAdvice) -> Result<()> {
-    retry(|| fadvise(fd, offset, NonZeroU64::new(len), advice))
+    match fadvise(fd, offset, NonZeroU64::new(len), advice) {
+        Err(OsErrno::NOSYS) => Ok(()),
+        told => told.map_err(from_os),
+    }
 }
 
 fn first<'a, 'b>(bufs: &'a [IoSlice<'b>]) -> &'a [IoSlice<'b>] {

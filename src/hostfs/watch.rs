@@ -15,7 +15,7 @@ use crate::abi::{Errno, Error, Result};
 use parking_lot::Mutex;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
-use rustix::fs::ioctl_getflags;
+use rustix::fs::{OFlags, fcntl_getfl, ioctl_getflags};
 use rustix::io::Errno as OsErrno;
 use std::collections::HashSet;
 #[cfg(feature = "sidecar")]
@@ -75,6 +75,8 @@ pub(crate) fn announces(host: &Host, dir: BorrowedFd<'_>) -> Result<Announces> {
 pub(crate) struct Inotify {
     /// `None` only while it is dropped.
     fd: Option<OwnedFd>,
+    /// Whether somebody else has it too.
+    is_shared: bool,
     buffer: Mutex<Box<[u8]>>,
     /// Watches that were added and have not ended, as far as is known.
     watches: Mutex<HashSet<i32>>,
@@ -97,10 +99,24 @@ impl Inotify {
         let spare = SPARE.lock().pop();
         let fd = match spare {
             Some(fd) => fd,
-            None => host.opening(|| inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK))?,
+            None => instance(host)?,
         };
+        Ok(Inotify::over(fd, false))
+    }
+
+    /// A queue that somebody else made, who adds the watches, and whose only reader this is. `EINVAL` for a descriptor
+    /// of anything else, and without `/proc`, where there is no telling.
+    pub(crate) fn handed(fd: OwnedFd) -> Result<Inotify> {
+        let what = std::fs::read_link(format!("/proc/thread-self/fd/{}", fd.as_raw_fd()));
+        if !what.is_ok_and(|what| what.as_os_str() == INOTIFY) || !does_not_wait(fd.as_fd()) {
+            return Err(Errno::Inval.into());
+        }
+        Ok(Inotify::over(fd, true))
+    }
+
+    fn over(fd: OwnedFd, is_shared: bool) -> Inotify {
         let buffer = Mutex::new(vec![0; READ_BYTES].into_boxed_slice());
-        Ok(Inotify { fd: Some(fd), buffer, watches: Mutex::default() })
+        Inotify { fd: Some(fd), is_shared, buffer, watches: Mutex::default() }
     }
 
     fn fd(&self) -> Result<&OwnedFd> {
@@ -110,17 +126,7 @@ impl Inotify {
     /// Watches a directory that is held; the same one twice is one watch. `ENOSPC` when the user has too many
     /// (`fs.inotify.max_user_watches`), `EACCES` for a directory that may not be read, and `ENOENT` without `/proc`.
     pub(crate) fn add(&self, dir: BorrowedFd<'_>) -> Result<i32> {
-        // Times and modes of what is in the directory arrive too, as IN_ATTRIB is not to be had for itself alone. It
-        // cannot be left out: whoever may not search the directory any more does not see its names.
-        let mask = WatchFlags::CREATE
-            | WatchFlags::DELETE
-            | WatchFlags::MOVED_FROM
-            | WatchFlags::MOVED_TO
-            | WatchFlags::ATTRIB
-            | WatchFlags::DELETE_SELF
-            | WatchFlags::MOVE_SELF
-            | WatchFlags::ONLYDIR;
-        let wd = add_watch(self.fd()?, dir, mask)?;
+        let wd = watch(self.fd()?, dir)?;
         self.watches.lock().insert(wd);
         Ok(wd)
     }
@@ -143,6 +149,11 @@ impl Inotify {
     /// Takes events out, as many as one read gives.
     pub(crate) fn read(&self, sink: &mut dyn FnMut(Event<'_>)) -> Result<()> {
         let fd = self.fd()?.as_fd();
+        if self.is_shared && (self.is_empty() || !does_not_wait(fd)) {
+            // Whoever has it too can read it, and have reads wait. That is looked at so that he who errs does no harm; who
+            // does it between this and the read can have that wait.
+            return if self.is_empty() { Ok(()) } else { Err(Errno::Io.into()) };
+        }
         let mut buffer = self.buffer.lock();
         let mut heed = |event: Event<'_>| {
             if let Event::Ended { wd } = event {
@@ -162,7 +173,7 @@ impl Drop for Inotify {
     fn drop(&mut self) {
         let Some(fd) = self.fd.take() else { return };
         let watches = self.watches.get_mut();
-        if watches.len() > SPARED_WATCHES_MAX {
+        if self.is_shared || watches.len() > SPARED_WATCHES_MAX {
             return;
         }
         for wd in watches.drain() {
@@ -175,6 +186,81 @@ impl Drop for Inotify {
         if spare.len() < SPARES_MAX {
             spare.push(fd);
         }
+    }
+}
+
+/// What `/proc` calls a queue.
+const INOTIFY: &str = "anon_inode:inotify";
+
+/// A new instance. `EMFILE` also when the user has too many of them (`fs.inotify.max_user_instances`).
+fn instance(host: &Host) -> Result<OwnedFd> {
+    host.opening(|| inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK))
+}
+
+/// Whether a read answers at once.
+fn does_not_wait(fd: BorrowedFd<'_>) -> bool {
+    fcntl_getfl(fd).is_ok_and(|flags| flags.contains(OFlags::NONBLOCK))
+}
+
+/// Has names of a directory announced, and what happens to it itself.
+fn watch(queue: &OwnedFd, dir: BorrowedFd<'_>) -> Result<i32> {
+    // Times and modes of what is in the directory arrive too, as IN_ATTRIB is not to be had for itself alone. It
+    // cannot be left out: whoever may not search the directory any more does not see its names.
+    let mask = WatchFlags::CREATE
+        | WatchFlags::DELETE
+        | WatchFlags::MOVED_FROM
+        | WatchFlags::MOVED_TO
+        | WatchFlags::ATTRIB
+        | WatchFlags::DELETE_SELF
+        | WatchFlags::MOVE_SELF
+        | WatchFlags::ONLYDIR;
+    add_watch(queue, dir, mask)
+}
+
+/// A queue that is handed out: somebody else reads it. It is never kept for another, as he would hear of that one's
+/// directories too.
+#[cfg(feature = "sidecar")]
+#[derive(Debug)]
+pub(crate) struct HandedOut {
+    fd: OwnedFd,
+    /// Watches that were added and that nobody said ended, no more than `most`.
+    watches: Mutex<HashSet<i32>>,
+    most: usize,
+}
+
+#[cfg(feature = "sidecar")]
+impl HandedOut {
+    /// A queue without watches, and with at most so many. `EMFILE` also when the user has too many queues.
+    pub(crate) fn new(host: &Host, most: usize) -> Result<HandedOut> {
+        Ok(HandedOut { fd: instance(host)?, watches: Mutex::default(), most })
+    }
+
+    /// As [`Inotify::add`]; `ENOSPC` also where there are as many as there may be.
+    pub(crate) fn add(&self, dir: BorrowedFd<'_>) -> Result<i32> {
+        let mut watches = self.watches.lock();
+        let full = watches.len() >= self.most;
+        let wd = watch(&self.fd, dir)?;
+        if full && !watches.contains(&wd) {
+            let _ = inotify::remove_watch(&self.fd, wd);
+            return Err(Errno::Nospc.into());
+        }
+        watches.insert(wd);
+        Ok(wd)
+    }
+
+    /// Ends a watch, or takes note that it ended.
+    pub(crate) fn remove(&self, wd: i32) {
+        if self.watches.lock().remove(&wd) {
+            // The only error is that it has ended already.
+            let _ = inotify::remove_watch(&self.fd, wd);
+        }
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl AsFd for HandedOut {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is served, and to what extent.
 
+use super::processors::processors;
 use crate::abi::{Errno, Error, FileType, Result};
 use crate::hostfs::{FdBudget, Host, stat};
 use cap_std::ambient_authority;
@@ -22,13 +23,36 @@ pub struct Limits {
     /// Places in the tree that are remembered for all connections together (`ENFILE`): those that they refer to, and the
     /// directories above.
     pub nodes: usize,
+    /// Channels that one connection may have at once (`ENOMEM`): as many as there are processors, but two at least and four
+    /// at most. Each costs a thread and two descriptors, and memory as its messages are large: `max_message` for its window,
+    /// and as much for each of two buffers.
+    pub channels: usize,
+    /// Directories that each of a connection's queues of changes may watch at once (`ENOSPC`). They take the kernel's memory,
+    /// about 1 kB each.
+    pub watches: usize,
     /// The largest payload of a message in bytes, in both directions. What a connection's two buffers can grow to.
     pub max_message: u32,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { connections: 16, controls: 65_536, opens: 65_536, nodes: 1 << 20, max_message: (2 << 20) - 4096 }
+        Limits {
+            connections: 16,
+            controls: 65_536,
+            opens: 65_536,
+            nodes: 1 << 20,
+            channels: processors().clamp(2, 4),
+            watches: 16_384,
+            max_message: (2 << 20) - 4096,
+        }
+    }
+}
+
+impl Limits {
+    /// Threads that there can be: one for each connection and for each channel.
+    pub(super) fn threads(&self) -> u32 {
+        let channels = u32::try_from(self.channels).unwrap_or(u32::MAX);
+        self.connections.saturating_mul(channels.saturating_add(1))
     }
 }
 

@@ -21,6 +21,7 @@ mod endpoint;
 mod export;
 pub mod jail;
 mod lisafs;
+mod processors;
 mod program;
 mod quota;
 mod server;

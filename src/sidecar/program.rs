@@ -30,7 +30,7 @@ pub fn serve(config: &Config, say: &mut dyn FnMut(&str)) -> Result<(), ServeErro
     }
     let jail = Jail::new(root, config.read_only, config.jail)
         .keep(socket.as_fd())
-        .threads(config.limits.connections)
+        .threads(config.limits.threads())
         .descriptors(config.descriptors)
         .listens(matches!(socket, Socket::Listener(_)))
         .xattrs(config.xattrs)

@@ -38,6 +38,18 @@ pub enum Violation {
     Unasked,
     /// Descriptors where none may come, or more than there is room for.
     Descriptors,
+    /// A message in shared memory is shorter than its head.
+    Undersized {
+        /// The bytes that it has.
+        bytes: u32,
+    },
+    /// The word in shared memory that says whose turn it is says neither.
+    State {
+        /// What it says.
+        word: u32,
+    },
+    /// What comes before the first message in shared memory is something else.
+    Handshake,
     /// A limit on messages in which no message fits.
     Limit,
 }
@@ -92,6 +104,9 @@ impl fmt::Display for Violation {
             Violation::WrongMessage { mid } => write!(f, "the peer answered another request, with message {mid}"),
             Violation::Unasked => f.write_str("the peer sent more than it was asked"),
             Violation::Descriptors => f.write_str("the peer sent descriptors that it may not"),
+            Violation::Undersized { bytes } => write!(f, "the peer passed a message of {bytes} bytes"),
+            Violation::State { word } => write!(f, "the peer passed the turn to nobody, with {word}"),
+            Violation::Handshake => f.write_str("the peer began a channel with something else than it has to"),
             Violation::Limit => f.write_str("the peer takes no messages of a usable size"),
         }
     }

@@ -16,11 +16,11 @@ use std::mem::MaybeUninit;
 use std::time::Duration;
 
 /// How long one system call waits before the call that waits in it is looked at again.
-const SLICE: Duration = Duration::from_millis(50);
+pub(super) const SLICE: Duration = Duration::from_millis(50);
 
-/// Descriptors that one receipt has room for; alignment may make it one or two more. More than any message has, so that surplus ones can be told from a lack of
-/// descriptors.
-const ROOM: usize = 8;
+/// Descriptors that one receipt has room for; alignment may make it one or two more. More than any message has, so that
+/// surplus ones can be told from a lack of descriptors.
+pub(super) const ROOM: usize = 8;
 
 /// Descriptors of one message that are kept; the protocol has none with more.
 pub(super) const KEPT: usize = 2;
@@ -63,45 +63,9 @@ impl Stream {
     ) -> Result<usize, TransportError> {
         self.attempts(call, PollFlags::IN, |at_once| {
             let flags = if at_once { RecvFlags::DONTWAIT } else { RecvFlags::empty() };
-            self.receive_once(bytes, cargo.as_deref_mut(), flags | RecvFlags::CMSG_CLOEXEC)
+            receive_once(self.as_fd(), bytes, cargo.as_deref_mut(), flags)
+                .map(|received| received.map(|(bytes, _)| bytes))
         })?
-    }
-
-    /// One `recvmsg(2)`. The inner result is a violation of the peer's.
-    fn receive_once(
-        &self,
-        bytes: &mut [u8],
-        cargo: Option<&mut Cargo>,
-        flags: RecvFlags,
-    ) -> io::Result<Result<usize, TransportError>> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(ROOM))];
-        let Some(cargo) = cargo else {
-            // Without room the kernel closes what came, and says that it did.
-            let received = recvmsg(&self.fd, &mut [IoSliceMut::new(bytes)], &mut Default::default(), flags)?;
-            let refused = received.flags.contains(ReturnFlags::CTRUNC);
-            return Ok(if refused { Err(Violation::Descriptors.into()) } else { Ok(received.bytes) });
-        };
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let received = recvmsg(&self.fd, &mut [IoSliceMut::new(bytes)], &mut control, flags)?;
-        let mut arrived = 0usize;
-        for message in control.drain() {
-            let RecvAncillaryMessage::ScmRights(fds) = message else { continue };
-            for fd in fds {
-                arrived = arrived.saturating_add(1);
-                if cargo.fds.len() < KEPT {
-                    cargo.fds.push(fd);
-                }
-            }
-        }
-        if received.flags.contains(ReturnFlags::CTRUNC) {
-            // What arrived may be any part of what was sent, so none of it is of use.
-            cargo.fds.clear();
-            cargo.lost = true;
-            if arrived >= ROOM {
-                return Ok(Err(Violation::Descriptors.into()));
-            }
-        }
-        Ok(Ok(received.bytes))
     }
 
     /// Sends some of `parts`, and all of `fds` with the first byte. 0 only for nothing to send.
@@ -113,12 +77,7 @@ impl Stream {
     ) -> Result<usize, TransportError> {
         self.attempts(call, PollFlags::OUT, |at_once| {
             let flags = if at_once { SendFlags::DONTWAIT } else { SendFlags::empty() };
-            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(KEPT))];
-            let mut control = SendAncillaryBuffer::new(&mut space);
-            if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
-                return Err(io::Errno::INVAL);
-            }
-            sendmsg(&self.fd, parts, &mut control, flags | SendFlags::NOSIGNAL)
+            send_once(self.as_fd(), parts, fds, flags)
         })
     }
 
@@ -158,6 +117,66 @@ impl Stream {
             Err(errno) => Err(TransportError::os(errno)),
         }
     }
+}
+
+/// Whether a socket's peer is gone, or reads and writes nothing any more.
+pub(super) fn is_hung_up(socket: BorrowedFd<'_>) -> bool {
+    let mut polled = [PollFd::from_borrowed_fd(socket, PollFlags::empty())];
+    let asked = poll(&mut polled, Some(&Timespec::default()));
+    asked.is_ok() && polled.iter().any(|polled| polled.revents().intersects(PollFlags::HUP | PollFlags::ERR))
+}
+
+/// One `recvmsg(2)`: how many bytes and descriptors came. The inner result is a violation of the peer's.
+pub(super) fn receive_once(
+    socket: BorrowedFd<'_>,
+    bytes: &mut [u8],
+    cargo: Option<&mut Cargo>,
+    flags: RecvFlags,
+) -> io::Result<Result<(usize, usize), TransportError>> {
+    let flags = flags | RecvFlags::CMSG_CLOEXEC;
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(ROOM))];
+    let Some(cargo) = cargo else {
+        // Without room the kernel closes what came, and says that it did.
+        let received = recvmsg(socket, &mut [IoSliceMut::new(bytes)], &mut Default::default(), flags)?;
+        let refused = received.flags.contains(ReturnFlags::CTRUNC);
+        return Ok(if refused { Err(Violation::Descriptors.into()) } else { Ok((received.bytes, 0)) });
+    };
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let received = recvmsg(socket, &mut [IoSliceMut::new(bytes)], &mut control, flags)?;
+    let mut arrived = 0usize;
+    for message in control.drain() {
+        let RecvAncillaryMessage::ScmRights(fds) = message else { continue };
+        for fd in fds {
+            arrived = arrived.saturating_add(1);
+            if cargo.fds.len() < KEPT {
+                cargo.fds.push(fd);
+            }
+        }
+    }
+    if received.flags.contains(ReturnFlags::CTRUNC) {
+        // What arrived may be any part of what was sent, so none of it is of use.
+        cargo.fds.clear();
+        cargo.lost = true;
+        if arrived >= ROOM {
+            return Ok(Err(Violation::Descriptors.into()));
+        }
+    }
+    Ok(Ok((received.bytes, arrived)))
+}
+
+/// Sends bytes and descriptors in one `sendmsg(2)`.
+pub(super) fn send_once(
+    socket: BorrowedFd<'_>,
+    parts: &[IoSlice<'_>],
+    fds: &[BorrowedFd<'_>],
+    flags: SendFlags,
+) -> io::Result<usize> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(KEPT))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
+        return Err(io::Errno::INVAL);
+    }
+    sendmsg(socket, parts, &mut control, flags | SendFlags::NOSIGNAL)
 }
 
 impl AsFd for Stream {

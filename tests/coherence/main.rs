@@ -15,11 +15,15 @@ mod writer;
 
 use board::{Board, Command};
 use reader::Reader;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use subject::Scene;
+use wasi_gofer::backend::lisafs::{LisaFs, LisaFsOptions};
+use wasi_gofer::sidecar::{Export, Server};
+use wasi_gofer::transport::Stream;
 use wasi_gofer::{CachePolicy, DirectFs, FsOptions, FsStats, Gofer, MountOptions};
 
 /// A number from the environment.
@@ -73,6 +77,14 @@ struct Run {
     checks: u64,
     /// How often the readers pause while the writer fills the queue to overflowing.
     bursts: u64,
+    /// Whether a sidecar serves the tree.
+    over_sidecar: bool,
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Run { name: "", options: FsOptions::default(), checks: 0, bursts: 0, over_sidecar: false }
+    }
 }
 
 fn shared(watches: usize) -> FsOptions {
@@ -87,8 +99,18 @@ impl Run {
         let _writer = Writer::start(&scene, seed);
         board.wait_until_ready();
         let mut builder = Gofer::builder();
-        let backend = DirectFs::open_ambient(scene.tree()).expect("opened").queue_after(0);
-        builder.mount("/", backend, MountOptions { read_only: false, fs: self.options.clone() });
+        let options = MountOptions { read_only: false, fs: self.options.clone() };
+        let mut server = None;
+        if self.over_sidecar {
+            let serving = Server::lisafs(Export::open_ambient(scene.tree()).expect("opened")).expect("serves");
+            let (ours, theirs) = UnixStream::pair().expect("a pair");
+            serving.serve(Stream::new(theirs.into()).expect("a stream")).expect("served");
+            server = Some(serving);
+            builder.mount("/", LisaFs::connect(ours, LisaFsOptions::default()).expect("mounted"), options);
+        } else {
+            let backend = DirectFs::open_ambient(scene.tree()).expect("opened").queue_after(0);
+            builder.mount("/", backend, options);
+        }
         let gofer = builder.build().expect("mounted");
         let outcome = self.look(&scene, &board, &gofer, seed);
         gofer.check_invariants().expect("the cache is in order");
@@ -98,6 +120,7 @@ impl Run {
              {revalidations} names confirmed, {queue_drains} drains, {queue_overflows} overflows, {watches} watches",
             self.name, outcome.checks, outcome.changes,
         );
+        drop((gofer, server));
         outcome
     }
 
@@ -129,8 +152,7 @@ impl Run {
 
 #[test]
 fn shared_beside_another_process_is_never_stale() {
-    let run = Run { name: "shared", options: FsOptions::default(), checks: share(60), bursts: 0 };
-    let outcome = run.run();
+    let outcome = Run { name: "shared", checks: share(60), ..Run::default() }.run();
     // Else this shows nothing: where the machine offers no queue, say so instead of passing.
     if queue::is_offered() {
         assert!(outcome.stats.queue_answers > outcome.checks / 20, "{:?}", outcome.stats);
@@ -140,8 +162,17 @@ fn shared_beside_another_process_is_never_stale() {
 }
 
 #[test]
+fn shared_over_a_sidecar_is_never_stale() {
+    let run = Run { name: "sidecar", checks: share(10), over_sidecar: true, ..Run::default() };
+    let outcome = run.run();
+    if queue::is_offered() {
+        assert!(outcome.stats.queue_answers > outcome.checks / 20, "{:?}", outcome.stats);
+    }
+}
+
+#[test]
 fn shared_with_a_queue_that_overflows_is_never_stale() {
-    let outcome = Run { name: "overflow", options: shared(8192), checks: share(10), bursts: 4 }.run();
+    let outcome = Run { name: "overflow", options: shared(8192), checks: share(10), bursts: 4, ..Run::default() }.run();
     if queue::is_offered() {
         assert!(outcome.stats.queue_overflows > 0, "{:?}", outcome.stats);
     }
@@ -149,32 +180,32 @@ fn shared_with_a_queue_that_overflows_is_never_stale() {
 
 #[test]
 fn shared_without_watches_is_never_stale() {
-    let outcome = Run { name: "watches=0", options: shared(0), checks: share(10), bursts: 0 }.run();
+    let outcome = Run { name: "watches=0", options: shared(0), checks: share(10), ..Run::default() }.run();
     assert_eq!((outcome.stats.queue_answers, outcome.stats.watches), (0, 0));
 }
 
 #[test]
 fn shared_with_one_watch_is_never_stale() {
-    let outcome = Run { name: "watches=1", options: shared(1), checks: share(5), bursts: 0 }.run();
+    let outcome = Run { name: "watches=1", options: shared(1), checks: share(5), ..Run::default() }.run();
     assert!(outcome.stats.watches <= 1, "{:?}", outcome.stats);
 }
 
 #[test]
 fn shared_with_ten_watches_is_never_stale() {
-    let outcome = Run { name: "watches=10", options: shared(10), checks: share(5), bursts: 0 }.run();
+    let outcome = Run { name: "watches=10", options: shared(10), checks: share(5), ..Run::default() }.run();
     assert!(outcome.stats.watches <= 10, "{:?}", outcome.stats);
 }
 
 #[test]
 fn none_beside_another_process_is_never_stale() {
     let options = FsOptions::with_policy(CachePolicy::None);
-    Run { name: "none", options, checks: share(5), bursts: 0 }.run();
+    Run { name: "none", options, checks: share(5), ..Run::default() }.run();
 }
 
 #[test]
 fn shared_with_a_cache_of_two_names_is_never_stale() {
     let options = FsOptions { dentry_cache_limit: 2, negative_limit: 1, ..FsOptions::default() };
-    Run { name: "two names", options, checks: share(5), bursts: 0 }.run();
+    Run { name: "two names", options, checks: share(5), ..Run::default() }.run();
 }
 
 /// Sleeps for a moment in which others go on.

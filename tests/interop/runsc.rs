@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 /// Programs are started one at a time, since what one is to inherit any other would, too.
 static STARTING: Mutex<()> = Mutex::new(());
@@ -21,19 +21,6 @@ pub(crate) struct Runsc {
 }
 
 impl Runsc {
-    /// Whether there is one to be started; says aloud that `test` is skipped where there is none, and fails where there
-    /// must be one.
-    pub(crate) fn is_installed(test: &str) -> bool {
-        if program().is_some() {
-            return true;
-        }
-        let required = std::env::var("INTEROP_REQUIRED").unwrap_or_default();
-        assert!(!required.split_whitespace().any(|name| name == "runsc"), "runsc is required, and not installed");
-        // Not by the macro, whose words the test's success would swallow.
-        writeln!(std::io::stderr(), "runsc is not installed: {test} is SKIPPED").expect("said");
-        false
-    }
-
     /// The program and the connection to it; `None`, and a line that says so, where there is none to be started. `flags`
     /// are gVisor's own.
     pub(crate) fn start(test: &str, flags: &[&str]) -> Option<(Runsc, UnixStream)> {
@@ -42,7 +29,7 @@ impl Runsc {
 
     /// As [`Runsc::start`], over a directory that is there.
     pub(crate) fn start_over(test: &str, root: Option<&Path>, flags: &[&str]) -> Option<(Runsc, UnixStream)> {
-        let program = if Runsc::is_installed(test) { program()? } else { return None };
+        let program = program(test)?;
         let dir = tempfile::tempdir().expect("a directory");
         let own = dir.path().join("root");
         std::fs::create_dir(&own).expect("made");
@@ -64,11 +51,23 @@ impl Runsc {
     }
 }
 
-/// gVisor's program, if there is one.
-fn program() -> Option<OsString> {
+/// gVisor's program; `None`, and a line that says so, if there is none.
+pub(crate) fn program(test: &str) -> Option<OsString> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let installed = std::env::split_paths(&path).map(|dir| dir.join("runsc")).find(|program| program.is_file());
-    std::env::var_os("INTEROP_RUNSC").or(installed.map(PathBuf::into_os_string))
+    let program = std::env::var_os("INTEROP_RUNSC").or(installed.map(PathBuf::into_os_string));
+    if program.is_none() {
+        let required = std::env::var("INTEROP_REQUIRED").unwrap_or_default();
+        assert!(!required.split_whitespace().any(|name| name == "runsc"), "runsc is required, and not installed");
+        // Not by the macro, whose words the test's success would swallow.
+        writeln!(std::io::stderr(), "runsc is not installed: {test} is SKIPPED").expect("said");
+    }
+    program
+}
+
+/// The right to start a program that inherits something.
+pub(crate) fn starting() -> MutexGuard<'static, ()> {
+    STARTING.lock().expect("no test panicked while it started one")
 }
 
 /// What a version needs to be told, so that it serves every message: those from 2023 on hand out the tree instead, and
@@ -97,7 +96,7 @@ fn spawn(program: &OsStr, bundle: &Path, root: &Path, socket: UnixStream, flags:
     let spec = std::fs::File::open(&path).expect("open");
     let (mounts, mounts_end) = std::io::pipe().expect("a pipe");
     let (own_flags, gofer_flags) = version_flags(program);
-    let _starting = STARTING.lock().expect("no test panicked while it started one");
+    let _starting = starting();
     let inherited = [OwnedFd::from(spec), OwnedFd::from(mounts_end), OwnedFd::from(socket)];
     let numbers = inherited.each_ref().map(|fd| {
         fcntl_setfd(fd, FdFlags::empty()).expect("it is inherited");

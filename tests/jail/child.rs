@@ -67,6 +67,7 @@ fn serve(inside: InForce, act: &str, prepared: Option<escapes::Attempt>) {
         "watch" => serving::watch(root),
         "threads" => serving::start_threads(),
         "answer" => connection::answer(root),
+        "channel" => connection::channel(root),
         "accept" => connection::accept(),
         "look" => entering::look(),
         "read" => read_only::read_and_fail_to_change(),

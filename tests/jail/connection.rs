@@ -7,19 +7,35 @@ use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Stdio;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
+use wasi_gofer::abi::{Call, Errno};
+use wasi_gofer::proto::lisafs::{Encode, FStat, FdId, Mid, OpenAt, OpenReply, Statx, Writer};
+use wasi_gofer::transport::Stream;
+use wasi_gofer::transport::lisafs::{Client, Incoming, Server};
 
 /// The connection, which came as the standard input, under a number of its own.
 static KEPT: OnceLock<OwnedFd> = OnceLock::new();
 
+/// The library's end of the connection, for which it is prepared outside.
+static SERVER: OnceLock<Mutex<Server>> = OnceLock::new();
+
+const MAX_MESSAGE: u32 = 64 * 1024;
+
 /// In the child, before it enters: the descriptor that is to be kept.
 pub(crate) fn prepare(act: &str) -> Option<BorrowedFd<'static>> {
     use std::os::fd::AsFd;
-    if act != "answer" && act != "accept" {
+    if !["answer", "accept", "channel"].contains(&act) {
         return None;
     }
     let stdin = std::io::stdin();
     let kept = stdin.as_fd().try_clone_to_owned().expect("duplicated");
+    if act == "channel" {
+        let stream = Stream::new(kept).expect("a connection");
+        let number = stream.as_fd().as_raw_fd();
+        SERVER.set(Mutex::new(Server::new(stream, MAX_MESSAGE))).expect("once");
+        // SAFETY: what is in there is never closed.
+        return Some(unsafe { BorrowedFd::borrow_raw(number) });
+    }
     Some(KEPT.get_or_init(|| kept).as_fd())
 }
 
@@ -113,6 +129,66 @@ fn a_connection_that_is_kept_carries_messages_and_descriptors() {
     }
 }
 
+/// In the jail: makes the channels that it is asked for, and serves each by a thread.
+pub(crate) fn channel(root: &'static OwnedFd) {
+    let mut server = SERVER.get().expect("prepared").lock().expect("ours");
+    let mut threads = Vec::new();
+    let make = |_: Incoming<'_>, to: &mut Writer<'_>| {
+        let new = Server::new_channel(MAX_MESSAGE)?;
+        let mut channel = new.server;
+        threads.push(std::thread::spawn(move || {
+            while channel.serve(&Call::WAITING, |incoming, to| answer_stat_or_open(root, incoming, to)) == Ok(true) {}
+        }));
+        new.reply.encode(to).map_err(|_| Errno::Overflow)?;
+        Ok(new.fds)
+    };
+    let mut make = make;
+    while server.serve(&Call::WAITING, &mut make) == Ok(true) {}
+    let served = threads.len();
+    threads.into_iter().for_each(|thread| thread.join().expect("it ends with its client"));
+    println!("channels: {served}");
+}
+
+/// To a stat the number that was asked about, to an open the root.
+fn answer_stat_or_open(
+    root: &'static OwnedFd,
+    incoming: Incoming<'_>,
+    to: &mut Writer<'_>,
+) -> Result<smallvec::SmallVec<[&'static OwnedFd; 2]>, Errno> {
+    let overflow = |_| Errno::Overflow;
+    if incoming.mid == Mid::OPEN_AT {
+        OpenReply { fd: FdId::new(5) }.encode(to).map_err(overflow)?;
+        return Ok([root].into_iter().collect());
+    }
+    let asked = wasi_gofer::proto::lisafs::decode::<FStat>(incoming.payload).map_err(|error| error.answer())?;
+    (&Statx { ino: asked.fd.get().into(), ..Statx::default() }).encode(to).map_err(overflow)?;
+    Ok(smallvec::SmallVec::new())
+}
+
+fn channels_that_are_made_in_the_jail_carry_messages_and_descriptors() {
+    for who in Who::all() {
+        let place = Place::new(*who);
+        let (ours, theirs) = UnixStream::pair().expect("made");
+        let mut start = place.child("channel").with("THREADS", 4);
+        start.command.stdin(Stdio::from(OwnedFd::from(theirs)));
+        let child = start.spawn();
+        let mut client = Client::new(Stream::new(ours.into()).expect("a connection"));
+        let mut channels: Vec<_> = (0..2).map(|_| client.open_channel(&Call::WAITING).expect("a channel")).collect();
+        // Long enough for the threads in the jail to look whether their client is still there.
+        std::thread::sleep(std::time::Duration::from_millis(120));
+        for (number, channel) in (0..100).flat_map(|number| [(number, 0), (number, 1)]) {
+            let stat = channels[channel].call(&Call::WAITING, &FStat { fd: FdId::new(number) }).expect("answered");
+            assert_eq!(stat.message.ino.get(), number);
+        }
+        let opened = channels[1].call(&Call::WAITING, &OpenAt { fd: FdId::new(1), flags: 0 }).expect("opened");
+        assert_eq!(opened.fds.len(), 1);
+        drop((client, channels));
+        let output = child.wait_with_output().expect("ours");
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && told.contains("channels: 2"), "{who:?}: {output:?}");
+    }
+}
+
 /// In the jail: accepts a connection, and says who it is.
 pub(crate) fn accept() {
     let listener = KEPT.get().expect("prepared").as_raw_fd();
@@ -146,5 +222,6 @@ fn a_listener_that_is_kept_accepts_and_tells_who_it_is() {
 
 crate::tests! {
     a_connection_that_is_kept_carries_messages_and_descriptors
+    channels_that_are_made_in_the_jail_carry_messages_and_descriptors
     a_listener_that_is_kept_accepts_and_tells_who_it_is
 }

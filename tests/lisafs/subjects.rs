@@ -3,6 +3,7 @@
 use crate::harness::Subject;
 use crate::runsc::Runsc;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 use wasi_gofer::backend::lisafs::{LisaFs, LisaFsOptions};
@@ -38,12 +39,23 @@ fn gvisor(test: &str, options: LisaFsOptions) -> Option<Over<Runsc>> {
     Some(Over { backend: LisaFs::connect(socket, options).expect("mounted"), _server: server })
 }
 
-fn own(options: LisaFsOptions) -> Option<Over<InProcess>> {
-    let dir = tempfile::tempdir().expect("a directory");
-    let server = Server::lisafs(Export::open_ambient(dir.path()).expect("an export")).expect("a server");
+/// Our own server over a directory, and a connection to it.
+pub(crate) fn serve(dir: &Path) -> (Server, UnixStream) {
+    serve_with(dir, |export| export)
+}
+
+/// As [`serve`], of an export that is changed.
+pub(crate) fn serve_with(dir: &Path, change: impl FnOnce(Export) -> Export) -> (Server, UnixStream) {
+    let server = Server::lisafs(change(Export::open_ambient(dir).expect("an export"))).expect("a server");
     let (ours, theirs) = UnixStream::pair().expect("a pair");
     server.serve(wasi_gofer::transport::Stream::new(theirs.into()).expect("a stream")).expect("served");
-    let backend = LisaFs::connect(ours, options).expect("mounted");
+    (server, ours)
+}
+
+fn own(options: LisaFsOptions) -> Option<Over<InProcess>> {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (server, socket) = serve(dir.path());
+    let backend = LisaFs::connect(socket, options).expect("mounted");
     Some(Over { backend, _server: InProcess { _server: server, _dir: dir } })
 }
 
@@ -82,6 +94,8 @@ subjects! {
     Own: InProcess, false, |_test| own(options());
     /// Our own server, every transfer by message, and every call first made as one that may not wait.
     OwnReluctant: InProcess, true, |_test| own(LisaFsOptions { host_fds: false, ..options() });
+    /// Our own server, without channels.
+    OwnSocket: InProcess, false, |_test| own(LisaFsOptions { channels: 0, ..options() });
     /// Our own server, as few control files as there can be.
     OwnFew: InProcess, false, |_test| own(LisaFsOptions { control_limit: 0, ..options() });
 }
@@ -95,6 +109,7 @@ macro_rules! suite {
         $crate::suite!(@ gvisor_few GvisorFew $($case)*);
         $crate::suite!(@ own Own $($case)*);
         $crate::suite!(@ own_reluctant OwnReluctant $($case)*);
+        $crate::suite!(@ own_socket OwnSocket $($case)*);
         $crate::suite!(@ own_few OwnFew $($case)*);
     };
     (@ $module:ident $subject:ident $($case:ident)*) => {

@@ -46,7 +46,7 @@ fn main() -> ExitCode {
             guest.behaviours().map(|b| trial(format!("stock/{guest}/{}", b.name), move || stock::check(guest, b))),
         );
     }
-    let gvisor = runsc::Runsc::is_installed("every behaviour over gVisor's gofer");
+    let gvisor = runsc::program("every behaviour over gVisor's gofer").is_some();
     for scenario in Scenario::all().into_iter().filter(|scenario| gvisor || !scenario.needs_gvisor()) {
         trials.extend(
             scenario

@@ -1,7 +1,7 @@
-//! The way to the server: one socket for now, which requests take in turn.
+//! The way to the server: its socket, and channels of shared memory beside it.
 //!
-//! Whoever asks does so through [`Connection::ask`]; how the request travels is this file's alone. Channels of shared
-//! memory belong here: a free one is taken where there is one, else the socket.
+//! Whoever asks does so through [`Connection::ask`]; how the request travels is this file's alone. A channel that is free
+//! is taken where there is one, else the socket, else it waits.
 
 use super::counts::RpcCounts;
 use super::numbers::{BATCH, Doomed, Number};
@@ -9,7 +9,7 @@ use super::{LisaFsOptions, told};
 use crate::abi::{Call, Errno, Error, Result};
 use crate::proto::lisafs::{Close, FdId, Inode, Mid, Offered, Request};
 use crate::sync::{expired, monotonic};
-use crate::transport::lisafs::Client;
+use crate::transport::lisafs::{Client, Connections};
 use parking_lot::{Mutex, MutexGuard};
 use rustix::fd::OwnedFd;
 use smallvec::SmallVec;
@@ -26,7 +26,7 @@ pub(super) type Fds = SmallVec<[OwnedFd; 2]>;
 
 /// A connection to a server that is mounted.
 pub(super) struct Connection {
-    socket: Mutex<Client>,
+    ways: Connections,
     offered: Offered,
     limit: usize,
     timeout: Duration,
@@ -45,15 +45,21 @@ pub(super) struct Failed {
 
 impl Connection {
     /// Asks for the root.
-    pub(super) fn mount(call: &Call, mut client: Client, options: &LisaFsOptions) -> Result<(Connection, Inode)> {
+    pub(super) fn mount(call: &Call, client: Client, options: &LisaFsOptions) -> Result<(Connection, Inode)> {
         let counts = Arc::new(RpcCounts::default());
         counts.add(Mid::MOUNT);
-        let mounted = client.mount(&within(call, options.timeout))?;
-        let offered = Mid::KNOWN.iter().copied().filter(|mid| client.offers(*mid)).collect();
+        let ways = Connections::new(client);
+        let call = within(call, options.timeout);
+        let mounted = ways.mount(&call)?;
+        if ways.offers(Mid::CHANNEL) {
+            let before = ways.channels();
+            let opened = ways.open_channels(&call, options.channels).saturating_sub(before);
+            (0..opened).for_each(|_| counts.add(Mid::CHANNEL));
+        }
         let connection = Connection {
-            limit: client.limit(),
-            socket: Mutex::new(client),
-            offered,
+            limit: ways.limit(),
+            offered: ways.offered(),
+            ways,
             timeout: options.timeout,
             counts,
             doomed: Arc::default(),
@@ -153,13 +159,15 @@ impl Connection {
         if self.is_over() {
             return Err(self.after_the_end().into());
         }
-        let mut client = lock(call, &self.socket)?;
-        self.counts.add(R::MID);
-        let answer = client.call_with(call, request, tail);
-        let outcome = answer.and_then(|answer| told(answer.message, answer.fds));
-        let orphans: Vec<Number> = client.take_orphans().into_iter().map(|id| self.own(id)).collect();
-        let ended = client.ended();
-        drop(client);
+        let asked = self.ways.with(call, |client| {
+            self.counts.add(R::MID);
+            let answer = client.call_with(call, request, tail);
+            let outcome = answer.and_then(|answer| told(answer.message, answer.fds));
+            (outcome, client.take_orphans())
+        });
+        let (outcome, orphans) = asked?;
+        let orphans: Vec<Number> = orphans.into_iter().map(|id| self.own(id)).collect();
+        let ended = self.ways.ended();
         if let Some(reason) = ended
             && !self.ended.swap(true, Ordering::AcqRel)
         {

@@ -43,6 +43,7 @@ mod numbers;
 mod open;
 mod ops;
 mod program;
+mod queue;
 mod set;
 mod told;
 mod walk;
@@ -93,6 +94,10 @@ pub struct LisaFsOptions {
     /// transfer is a message. A server that may mount filesystems of its own can make a system call on such a
     /// descriptor wait for as long as it likes; who does not trust it that far says false.
     pub host_fds: bool,
+    /// Most channels of shared memory beside the socket (default 4), over each of which a request can be under way; 0 for
+    /// none. A server may give fewer: gVisor's and ours give as many as they have processors, 2 at least and 4 at most.
+    /// Each costs both sides memory as its messages are large, 2 MiB for the largest.
+    pub channels: usize,
     /// Whether a file that is open may go on being read as it was before somebody else changed it (overlayfs before
     /// copy-up); `None`, the default, takes it from what the server says of its filesystem.
     pub stale_handles: Option<bool>,
@@ -105,6 +110,7 @@ impl Default for LisaFsOptions {
             hard: false,
             control_limit: 4_096,
             host_fds: true,
+            channels: 4,
             stale_handles: None,
         }
     }

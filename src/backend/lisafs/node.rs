@@ -35,7 +35,7 @@ enum Shape {
 
 impl LisaNode {
     /// Its control file; [`Error::Unbound`] when there is none.
-    fn control(&self) -> Result<Arc<Number>> {
+    pub(super) fn control(&self) -> Result<Arc<Number>> {
         match &self.shape {
             Shape::Root(control) => Ok(Arc::clone(control)),
             Shape::Other { slot, .. } => slot.get(),

@@ -7,7 +7,7 @@ use crate::abi::{
     Call, Errno, Error, FileType, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs,
 };
 use crate::backend::{
-    Backend, Capabilities, Created, DirentSink, Found, Handle, Location, NodeKind, Object, Step, WalkEnd,
+    Backend, Capabilities, ChangeQueue, Created, DirentSink, Found, Handle, Location, NodeKind, Object, Step, WalkEnd,
 };
 use crate::proto::lisafs::{FGetXattr, FStatFs, FSync, FdId, Flush, Mid, Str};
 use smallvec::SmallVec;
@@ -249,6 +249,10 @@ impl Backend for LisaFs {
 
     fn relieve(&self, want: usize) -> usize {
         self.give_back(want)
+    }
+
+    fn change_queue(&self) -> Option<Box<dyn ChangeQueue<LisaNode>>> {
+        self.queue()
     }
 
     fn lock_tree(&self) -> Result<()> {

@@ -1,8 +1,9 @@
 //! Listing directories.
 
-use super::attr::join_dev;
+use super::attr::{Statx, join_dev};
 use super::wire::{Decode, DecodeError, Encode, EncodeError, FdId, Reader, Str, Writer, messages};
 use crate::abi::{FileType, Name};
+use std::marker::PhantomData;
 
 messages! {
     /// Lists an open directory from where it stands; answered by [`Dirents`]. An answer without entries is the end.
@@ -28,6 +29,40 @@ messages! {
         /// Name.
         raw_name: Str<'a>,
     }
+
+    /// As [`Getdents64`], answered by [`StatDirents`]: a listing with the attributes of each entry, so that who looks at
+    /// them all asks once. A message of ours.
+    struct ReadDirStat {
+        /// The open directory.
+        fd: FdId,
+        /// As in [`Getdents64`].
+        count: i32,
+    } pad 4
+
+    /// An entry with the attributes of what it leads to, or of itself, where it is a symbolic link.
+    struct StatDirent<'a> {
+        /// Where a listing goes on behind this entry, as the host's filesystem numbers it.
+        offset: u64,
+        /// The attributes; where the server could not tell them, all of it is zero but the inode number.
+        stat: &'a Statx,
+        /// Type (`DT_*`).
+        kind: u8,
+        /// Name: [`StatDirent::name`] says whether it is one.
+        raw_name: Str<'a>,
+    }
+}
+
+impl<'a> StatDirent<'a> {
+    /// As [`WireDirent::name`].
+    pub fn name(&self) -> Result<Name<'a>, DecodeError> {
+        super::wire::name(self.raw_name)
+    }
+
+    /// As [`WireDirent::file_type`].
+    #[must_use]
+    pub fn file_type(&self) -> Option<FileType> {
+        FileType::from_dirent_type(self.kind)
+    }
 }
 
 impl<'a> WireDirent<'a> {
@@ -51,17 +86,24 @@ impl<'a> WireDirent<'a> {
 
 /// The entries of an answer, in the server's order. They were gone through when they were decoded, so going through them
 /// again finds each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Dirents<'a> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entries<'a, E> {
     count: u16,
     bytes: &'a [u8],
+    of: PhantomData<E>,
 }
 
-impl<'a> Dirents<'a> {
+/// The entries of a listing.
+pub type Dirents<'a> = Entries<'a, WireDirent<'a>>;
+
+/// The entries of a listing with attributes.
+pub type StatDirents<'a> = Entries<'a, StatDirent<'a>>;
+
+impl<'a, E: Decode<'a>> Entries<'a, E> {
     /// The entries.
-    pub fn iter(&self) -> impl Iterator<Item = WireDirent<'a>> + use<'a> {
+    pub fn iter(&self) -> impl Iterator<Item = E> + use<'a, E> {
         let mut from = Reader::new(self.bytes);
-        (0..self.count).map_while(move |_| WireDirent::decode(&mut from).ok())
+        (0..self.count).map_while(move |_| E::decode(&mut from).ok())
     }
 
     /// How many there are.
@@ -77,19 +119,19 @@ impl<'a> Dirents<'a> {
     }
 }
 
-impl<'a> Decode<'a> for Dirents<'a> {
+impl<'a, E: Decode<'a>> Decode<'a> for Entries<'a, E> {
     fn decode(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let count = u16::decode(from)?;
         let all = from.rest();
         for _ in 0..count {
-            WireDirent::decode(from)?;
+            E::decode(from)?;
         }
         let used = all.len().saturating_sub(from.rest().len());
-        Ok(Dirents { count, bytes: all.get(..used).unwrap_or_default() })
+        Ok(Entries { count, bytes: all.get(..used).unwrap_or_default(), of: PhantomData })
     }
 }
 
-impl Encode for Dirents<'_> {
+impl<E> Encode for Entries<'_, E> {
     fn encode(&self, to: &mut Writer<'_>) -> Result<(), EncodeError> {
         self.count.encode(to)?;
         to.bytes(self.bytes)
@@ -112,8 +154,8 @@ impl<'w, 'b> DirentsWriter<'w, 'b> {
         Ok(DirentsWriter { to, start, count: 0 })
     }
 
-    /// Adds an entry; false, and the answer as it was, when there is no room for it.
-    pub fn push(&mut self, entry: &WireDirent<'_>) -> bool {
+    /// Adds an entry, of the kind that the answer has; false, and the answer as it was, when there is no room for it.
+    pub fn push(&mut self, entry: &impl Encode) -> bool {
         let length = self.to.written();
         let count = self.count.checked_add(1).filter(|_| entry.encode(self.to).is_ok());
         match count {

@@ -10,18 +10,27 @@ use zerocopy::little_endian::U16;
 pub struct Mid(pub u16);
 
 macro_rules! mids {
-    ($($constant:ident $name:ident = $number:literal,)*) => {
+    (
+        protocol { $($constant:ident $name:ident = $number:literal,)* }
+        private { $($own_constant:ident $own_name:ident = $own_number:literal,)* }
+    ) => {
         impl Mid {
             $(#[doc = concat!("`", stringify!($name), "`.")] pub const $constant: Mid = Mid($number);)*
+            $(#[doc = concat!("`", stringify!($own_name), "`, of ours.")]
+            pub const $own_constant: Mid = Mid($own_number);)*
 
-            /// Every message that is known by name.
+            /// Every message of the protocol that is known by name.
             pub const KNOWN: &[Mid] = &[$(Mid::$constant,)*];
 
-            /// The protocol's name of it.
+            /// Every message that is ours.
+            pub const PRIVATE: &[Mid] = &[$(Mid::$own_constant,)*];
+
+            /// Its name.
             #[must_use]
             pub const fn name(self) -> Option<&'static str> {
                 match self {
                     $(Mid::$constant => Some(stringify!($name)),)*
+                    $(Mid::$own_constant => Some(stringify!($own_name)),)*
                     _ => None,
                 }
             }
@@ -30,6 +39,7 @@ macro_rules! mids {
 }
 
 mids! {
+protocol {
     ERROR Error = 0,
     MOUNT Mount = 1,
     CHANNEL Channel = 2,
@@ -64,6 +74,13 @@ mids! {
     ACCEPT Accept = 31,
     CONNECT_WITH_CREDS ConnectWithCreds = 32,
     RENAME_AT2 RenameAt2 = 33,
+}
+private {
+    CHANGE_QUEUE ChangeQueue = 256,
+    ADD_WATCH AddWatch = 257,
+    REMOVE_WATCH RemoveWatch = 258,
+    READ_DIR_STAT ReadDirStat = 259,
+}
 }
 
 impl Mid {
@@ -151,6 +168,7 @@ mod tests {
     fn known_numbers_are_those_from_0_to_33_without_a_gap() {
         assert_eq!(Mid::KNOWN.iter().map(|mid| mid.0).collect::<Vec<_>>(), (0..=33).collect::<Vec<_>>());
         assert!(Mid::KNOWN.iter().all(|mid| mid.name().is_some() && !mid.is_private()));
+        assert!(Mid::PRIVATE.iter().all(|mid| mid.name().is_some() && mid.is_private() && mid.0 < 512));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! lisafs, the protocol between gVisor's sandbox and its gofer: every message of 0 to 33, as gVisor's versions from
-//! 2022-12 to 2026-08 speak it.
+//! 2022-12 to 2026-08 speak it; and messages of ours from 256 on, which two peers of this crate speak with each other
+//! (docs/LISAFS.md).
 //!
 //! A connection is a stream of frames: a [`Header`], then as many bytes as it says. A request is answered by one frame
 //! with the request's [`Mid`], or by one with [`Mid::ERROR`], whose payload is an errno. Integers are little endian; a
@@ -23,6 +24,7 @@
 //! of strings, then the messages by subject, and `table.rs`, which knows them all.
 
 mod attr;
+mod changes;
 mod dirents;
 mod file;
 mod header;
@@ -39,7 +41,8 @@ mod wire;
 mod xattr;
 
 pub use attr::{FStat, FStatFs, Inode, StatFsReply, Statx, StatxTime};
-pub use dirents::{Dirents, DirentsWriter, Getdents64, WireDirent};
+pub use changes::{AddWatch, AddWatchReply, ChangeQueue, ChangeQueueReply, RemoveWatch, WATCH_ATTRIBUTES};
+pub use dirents::{Dirents, DirentsWriter, Entries, Getdents64, ReadDirStat, StatDirent, StatDirents, WireDirent};
 pub use file::{
     FAllocate, FSync, Flush, OpenAt, OpenCreateAt, OpenCreateAtReply, OpenReply, PRead, PReadReply, PWrite, PWriteHead,
     PWriteReply, open_bits, open_flags,

@@ -1,7 +1,8 @@
 //! All messages in one table: which request is answered by what, and with how many descriptors.
 
 use super::attr::{FStat, FStatFs, Inode, StatFsReply, Statx};
-use super::dirents::{Dirents, Getdents64};
+use super::changes::{AddWatch, AddWatchReply, ChangeQueue, ChangeQueueReply, RemoveWatch};
+use super::dirents::{Dirents, Getdents64, ReadDirStat, StatDirents};
 use super::file::{
     FAllocate, FSync, Flush, OpenAt, OpenCreateAt, OpenCreateAtReply, OpenReply, PRead, PReadReply, PWrite, PWriteHead,
     PWriteReply,
@@ -152,6 +153,10 @@ table! {
     ACCEPT Accept Accept => Str<'r>, 1;
     CONNECT_WITH_CREDS ConnectWithCreds ConnectWithCreds => (), 1;
     RENAME_AT2 RenameAt2 RenameAt2<'a> => (), 0;
+    CHANGE_QUEUE ChangeQueue ChangeQueue => ChangeQueueReply, 1;
+    ADD_WATCH AddWatch AddWatch => AddWatchReply, 0;
+    REMOVE_WATCH RemoveWatch RemoveWatch<'a> => (), 0;
+    READ_DIR_STAT ReadDirStat ReadDirStat => StatDirents<'r>, 0;
 }
 
 /// A write whose bytes are sent from a buffer of their own.
@@ -169,6 +174,7 @@ pub fn created_ids(mid: Mid, payload: &[u8], mut each: impl FnMut(FdId)) {
         Some(Ok(AnyReply::Walk(reply))) => reply.inodes.iter().for_each(|inode| each(inode.control)),
         Some(Ok(AnyReply::OpenAt(reply))) => each(reply.fd),
         Some(Ok(AnyReply::OpenCreateAt(reply))) => [reply.inode.control, reply.fd].into_iter().for_each(each),
+        Some(Ok(AnyReply::ChangeQueue(reply))) => each(reply.queue),
         Some(Ok(AnyReply::BindAt(reply))) => [reply.inode.control, reply.socket].into_iter().for_each(each),
         Some(Ok(
             AnyReply::MkdirAt(inode) | AnyReply::MknodAt(inode) | AnyReply::SymlinkAt(inode) | AnyReply::LinkAt(inode),

@@ -6,6 +6,7 @@ use super::step::{JailMode, Step, StepError, Steps};
 use super::supervise::{self, STOP, Supervisor};
 use super::{before, capabilities, landlock, limits, root, seccomp};
 use crate::hostfs::{FdBudget, watch};
+use crate::sidecar::processors::processors;
 use crate::sys::process;
 use crate::sys::signals::SignalSet;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -118,6 +119,8 @@ impl Jail {
     /// without which nothing else would hold: several threads, unknown descriptors, a directory among those that are
     /// kept, ids without a map, a parent that has ended.
     pub fn enter(self) -> Result<InForce, StepError> {
+        // To be known inside, where it cannot be asked.
+        processors();
         let supervisor = Supervisor::new(self.dies_with_parent);
         let signals = SignalSet::new(&STOP);
         let mut steps = Steps::new(self.mode);

@@ -11,8 +11,8 @@ use libc::{
     SYS_mmap, SYS_mprotect, SYS_mremap, SYS_munmap, SYS_openat, SYS_openat2, SYS_ppoll, SYS_prctl, SYS_pread64,
     SYS_preadv, SYS_pwrite64, SYS_pwritev2, SYS_read, SYS_readlinkat, SYS_recvmsg, SYS_renameat2, SYS_restart_syscall,
     SYS_rseq, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_sched_getaffinity, SYS_sched_yield, SYS_sendmsg,
-    SYS_set_robust_list, SYS_setsockopt, SYS_shutdown, SYS_sigaltstack, SYS_statx, SYS_symlinkat, SYS_syncfs,
-    SYS_unlinkat, SYS_utimensat, SYS_write, c_int, c_long,
+    SYS_set_robust_list, SYS_setsockopt, SYS_shutdown, SYS_sigaltstack, SYS_socketpair, SYS_statx, SYS_symlinkat,
+    SYS_syncfs, SYS_unlinkat, SYS_utimensat, SYS_write, c_int, c_long,
 };
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
@@ -99,6 +99,9 @@ const THREAD: Bits = {
 
 const SOL_SOCKET: u32 = libc::SOL_SOCKET.cast_unsigned();
 
+/// What a channel's socket is.
+const CHANNEL_SOCKET: u32 = (libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC).cast_unsigned();
+
 /// `FS_IOC_GETFLAGS` of linux/fs.h.
 const FS_IOC_GETFLAGS: u32 = 0x8008_6601;
 
@@ -121,7 +124,6 @@ const ALLOWED: &[Row] = rows! {
     SYS_pwritev2 Writable [] "data: of several buffers, append";
     SYS_ftruncate All [] "set_stat, open: a length; and of a channel's memory";
     SYS_fallocate Writable [[is(1, 0)]] "data: reserves room, never punches holes";
-    SYS_fadvise64 All [] "data";
     SYS_fsync All [] "sync";
     SYS_fdatasync All [] "sync";
     SYS_syncfs All [] "sync";
@@ -158,6 +160,8 @@ const ALLOWED: &[Row] = rows! {
     SYS_shutdown All [] "the end of a connection: no further requests";
     SYS_ppoll All [] "until one of connections and signals has something";
     SYS_memfd_create All [[has(1, 1)]] "the memory of a channel (MFD_CLOEXEC)";
+    SYS_socketpair All [[is(0, libc::AF_UNIX.cast_unsigned()), is(1, CHANNEL_SOCKET), is(2, 0)]]
+        "a channel's socket, for descriptors";
     SYS_accept4 Listener [] "a client comes";
     SYS_getsockopt Listener [
         [is(1, SOL_SOCKET), is(2, libc::SO_PEERCRED.cast_unsigned())],
@@ -175,7 +179,7 @@ const ALLOWED: &[Row] = rows! {
     SYS_fcntl All [
         [is(1, libc::F_GETFD.cast_unsigned())], [is(1, libc::F_GETFL.cast_unsigned())],
         [is(1, libc::F_DUPFD_CLOEXEC.cast_unsigned())],
-        [is(1, libc::F_ADD_SEALS.cast_unsigned())]
+        [is(1, libc::F_ADD_SEALS.cast_unsigned())], [is(1, libc::F_GET_SEALS.cast_unsigned())]
     ] "checks of descriptors before they are closed; a channel's memory is sealed";
     SYS_mmap All [[lacks(2, libc::PROT_EXEC)]] "memory, never a program";
     SYS_mprotect All [[lacks(2, libc::PROT_EXEC)]] "likewise";
@@ -202,6 +206,7 @@ const REFUSED: &[Row] = rows! {
     SYS_openat All [[is(0, libc::AT_FDCWD.cast_unsigned())], [lacks(2, libc::O_NOFOLLOW)]]
         "by a path, or following links: a backtrace, a library that looks for its configuration";
     SYS_openat2 All [[is(0, libc::AT_FDCWD.cast_unsigned())]] "by a path";
+    SYS_fadvise64 All [] "data: a hint, which is passed over";
     SYS_mremap All [] "a buffer that grows: it is copied";
     SYS_clone3 Threads [] "a thread: its arguments cannot be seen, so clone is taken for it";
     SYS_rt_sigaction Threads [] "the first thread: for setuid(2) of all of them, which nobody calls";

@@ -16,7 +16,7 @@ use std::io::{IoSlice, IoSliceMut};
 use std::sync::Arc;
 
 fn donations(file: &Arc<OpenFile>) -> Donations {
-    if file.is_donated() { smallvec![Donation(Arc::clone(file))] } else { Donations::new() }
+    if file.is_donated() { smallvec![Donation::File(Arc::clone(file))] } else { Donations::new() }
 }
 
 impl Session {

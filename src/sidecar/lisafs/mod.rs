@@ -2,7 +2,8 @@
 //!
 //! `session.rs` is one connection: its numbers of files, and which message is answered where. The others are the messages
 //! by subject: `names.rs` walks and changes of names, `attributes.rs`, `files.rs` open files, `directories.rs` listings,
-//! `sockets.rs`, `xattr.rs`; `open_file.rs` is what an open file is.
+//! `sockets.rs`, `xattr.rs`, `changes.rs` watches; `open_file.rs` is what an open file is, and `channels.rs` the further ways
+//! over which messages come.
 //!
 //! # Where it does more than gVisor's gofer
 //!
@@ -16,6 +17,8 @@
 //! which they could be used would be none. Devices are not opened (`EPERM`).
 
 mod attributes;
+mod changes;
+mod channels;
 mod directories;
 mod files;
 mod ids;
@@ -31,6 +34,7 @@ use super::service::Service;
 use crate::abi::{Call, Result};
 use crate::transport::Stream;
 use crate::transport::lisafs::Server;
+use channels::EndsChannels;
 use session::Session;
 use shared::Shared;
 use std::sync::Arc;
@@ -50,7 +54,8 @@ impl Lisafs {
 impl Service for Lisafs {
     fn serve(&self, stream: Stream) {
         let limit = self.shared.export.limits.max_message;
-        let session = Session::new(Arc::clone(&self.shared));
+        let session = Arc::new(Session::new(Arc::clone(&self.shared)));
+        let _ending = EndsChannels(Arc::clone(&session));
         let mut server = Server::new(stream, limit);
         loop {
             match server.serve(&Call::WAITING, |incoming, to| session.answer(incoming, to)) {

@@ -1,6 +1,7 @@
 //! Open files.
 
 use crate::abi::{Errno, FileType, Result};
+use crate::hostfs::watch::HandedOut;
 use crate::sidecar::quota::Permit;
 use crate::sidecar::tree::Node;
 use parking_lot::{Mutex, MutexGuard};
@@ -45,10 +46,21 @@ impl AsFd for OpenFile {
 
 /// A descriptor that goes with an answer.
 #[derive(Debug)]
-pub(super) struct Donation(pub(super) Arc<OpenFile>);
+pub(super) enum Donation {
+    /// Of an open file.
+    File(Arc<OpenFile>),
+    /// Of a queue of changes.
+    Queue(Arc<HandedOut>),
+    /// Of something that is the client's alone.
+    Owned(OwnedFd),
+}
 
 impl AsFd for Donation {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        match self {
+            Donation::File(file) => file.as_fd(),
+            Donation::Queue(queue) => queue.as_fd(),
+            Donation::Owned(fd) => fd.as_fd(),
+        }
     }
 }

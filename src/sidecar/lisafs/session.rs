@@ -1,5 +1,6 @@
 //! A connection: its files, and where each of its messages is answered.
 
+use super::channels::Channels;
 use super::ids::Ids;
 use super::open_file::Donation;
 use super::shared::Shared;
@@ -17,6 +18,7 @@ pub(super) type Donations = SmallVec<[Donation; 2]>;
 /// Messages that are always in force.
 const OFFERED: &[Mid] = &[
     Mid::MOUNT,
+    Mid::CHANNEL,
     Mid::F_STAT,
     Mid::SET_STAT,
     Mid::WALK,
@@ -39,6 +41,10 @@ const OFFERED: &[Mid] = &[
     Mid::RENAME_AT,
     Mid::GETDENTS64,
     Mid::RENAME_AT2,
+    Mid::CHANGE_QUEUE,
+    Mid::ADD_WATCH,
+    Mid::REMOVE_WATCH,
+    Mid::READ_DIR_STAT,
 ];
 
 /// Messages that are in force where extended attributes are served.
@@ -50,6 +56,7 @@ const OFFERED_XATTRS: &[Mid] = &[Mid::F_GET_XATTR, Mid::F_SET_XATTR, Mid::F_LIST
 pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
     pub(super) ids: Mutex<Ids>,
+    pub(super) channels: Channels,
 }
 
 /// Writes an answer. What does not fit is `EOVERFLOW`.
@@ -60,11 +67,11 @@ pub(super) fn write(to: &mut Writer<'_>, answer: &impl Encode) -> Result<(), Err
 impl Session {
     pub(super) fn new(shared: Arc<Shared>) -> Session {
         let limits = shared.export.limits;
-        Session { ids: Mutex::new(Ids::new(limits.controls, limits.opens)), shared }
+        Session { ids: Mutex::new(Ids::new(limits.controls, limits.opens)), channels: Channels::default(), shared }
     }
 
     /// Answers one request.
-    pub(super) fn answer(&self, incoming: Incoming<'_>, to: &mut Writer<'_>) -> Result<Donations, Errno> {
+    pub(super) fn answer(self: &Arc<Session>, incoming: Incoming<'_>, to: &mut Writer<'_>) -> Result<Donations, Errno> {
         match AnyRequest::decode(incoming.mid, incoming.payload) {
             Some(Ok(request)) => self.dispatch(&request, to).map_err(Error::errno),
             Some(Err(error)) => Err(error.answer()),
@@ -74,13 +81,13 @@ impl Session {
         }
     }
 
-    fn dispatch(&self, request: &AnyRequest<'_>, to: &mut Writer<'_>) -> Result<Donations, Error> {
+    fn dispatch(self: &Arc<Session>, request: &AnyRequest<'_>, to: &mut Writer<'_>) -> Result<Donations, Error> {
         match request {
             AnyRequest::OpenAt(open) => return self.open_at(open, to),
             AnyRequest::OpenCreateAt(open) => return self.open_create_at(open, to),
+            AnyRequest::Channel(_) => return self.channel(to),
+            AnyRequest::ChangeQueue(_) => return self.change_queue(to),
             AnyRequest::Mount(_) => self.mount(to),
-            // The shared-memory channel is not here yet; a client goes on by the socket.
-            AnyRequest::Channel(_) => Err(Errno::Opnotsupp.into()),
             AnyRequest::FStat(stat) => self.f_stat(stat, to),
             AnyRequest::SetStat(set) => self.set_stat(set, to),
             AnyRequest::Walk(walk) => self.walk(walk, to),
@@ -110,6 +117,9 @@ impl Session {
             AnyRequest::Accept(accept) => self.no_socket(accept.socket),
             AnyRequest::ConnectWithCreds(connect) => self.connect(&connect.connect),
             AnyRequest::RenameAt2(rename) => self.rename_at(rename),
+            AnyRequest::AddWatch(add) => self.add_watch(add, to),
+            AnyRequest::RemoveWatch(remove) => self.remove_watch(remove),
+            AnyRequest::ReadDirStat(list) => self.read_dir_stat(list, to),
         }
         .map(|()| Donations::new())
     }

@@ -1,14 +1,17 @@
 //! The asking end of a connection.
 
-use super::frames::{Frame, Frames};
+use super::carrier::Carrier;
+use super::channel::Channel;
+use super::frames::Frame;
+use super::socket::Socket;
 use crate::abi::{Call, Errno, Error, Result};
 use crate::proto::lisafs::{
-    Encode, ErrorReply, FdId, HEADER_BYTES, Header, Inode, Mid, Mount, Offered, Request, Writer, created_ids, decode,
+    self as wire, Encode, ErrorReply, FdId, HEADER_BYTES, Header, Inode, Mid, Mount, Offered, Request, Writer,
+    created_ids, decode,
 };
 use crate::transport::error::{TransportError, Violation, goes_on};
 use crate::transport::stream::{Cargo, KEPT, Stream};
 use rustix::fd::OwnedFd;
-use rustix::io::IoSlice;
 use smallvec::SmallVec;
 
 /// The largest payload before the server has said what it takes: enough for a mount's answer with 32,000 numbers.
@@ -39,17 +42,14 @@ pub struct Mounted {
     pub fd: Option<OwnedFd>,
 }
 
-/// A connection to a server: one request at a time. A request that fails with an errno of the server's leaves the
+/// A connection to a server, or a channel beside it: one request at a time. A request that fails with an errno of the server's leaves the
 /// connection as it was; so does one whose call ends before the answer is there. What the peer does against the protocol
 /// ends the connection: every request from then on is `EIO`.
 #[derive(Debug)]
 pub struct Client {
-    stream: Stream,
-    frames: Frames,
+    carrier: Carrier,
     /// The frame that goes out, or went.
     out: Vec<u8>,
-    /// Bytes of it that went, while an answer is owed.
-    sent: usize,
     /// The request whose answer did not come yet.
     owed: Option<Mid>,
     /// Descriptors that came with the part of that answer that is there.
@@ -64,15 +64,18 @@ impl Client {
     /// A connection over a socket that nothing was sent over yet.
     #[must_use]
     pub fn new(stream: Stream) -> Client {
+        let carrier = Carrier::Socket(Socket::new(stream, LIMIT_BEFORE_MOUNT));
+        Client::over(carrier, LIMIT_BEFORE_MOUNT, Offered::default())
+    }
+
+    fn over(carrier: Carrier, limit: usize, offered: Offered) -> Client {
         Client {
-            stream,
-            frames: Frames::new(LIMIT_BEFORE_MOUNT),
+            carrier,
             out: Vec::new(),
-            sent: 0,
             owed: None,
             cargo: Cargo::default(),
-            limit: LIMIT_BEFORE_MOUNT,
-            offered: Offered::default(),
+            limit,
+            offered,
             ended: None,
             orphans: Vec::new(),
         }
@@ -89,9 +92,24 @@ impl Client {
             return Err(self.end(Violation::Limit.into()));
         }
         self.limit = limit;
-        self.frames.set_limit(limit);
+        self.carrier.set_limit(limit);
         self.offered = offered;
         Ok(mounted)
+    }
+
+    /// Asks for a channel: another way to the same server, over which requests go that refer to the same files. It is as
+    /// large as messages may be, so the mount comes first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::call`]; the server's `ENOMEM` when there are no more of them; `EIO` when what it hands out can be no
+    /// channel, or when it does not answer on it as it has to: then this connection goes on without.
+    pub fn open_channel(&mut self, call: &Call) -> Result<Client> {
+        let answer = self.call(call, &wire::Channel {})?;
+        let (reply, fds) = (answer.message, answer.fds);
+        let mut channel = Channel::accept(reply, fds, self.limit)?;
+        channel.connect(call)?;
+        Ok(Client::over(Carrier::Channel(channel), self.limit, self.offered))
     }
 
     /// Whether the server said at the mount that it knows this message.
@@ -100,16 +118,35 @@ impl Client {
         self.offered.has(mid)
     }
 
+    /// The messages that the server said at the mount it knows.
+    #[must_use]
+    pub fn offered(&self) -> Offered {
+        self.offered
+    }
+
     /// The largest payload of a message, in bytes.
     #[must_use]
     pub fn limit(&self) -> usize {
         self.limit
     }
 
+    /// Whether the answer to a request is still to come that nobody waits for: the next call waits for it first.
+    #[must_use]
+    pub fn is_owed(&self) -> bool {
+        self.owed.is_some()
+    }
+
     /// What ended the connection, if something did.
     #[must_use]
     pub fn ended(&self) -> Option<TransportError> {
         self.ended
+    }
+
+    /// Looks whether the server is still there, without waiting for anything.
+    pub(super) fn look(&mut self) {
+        if self.ended.is_none() && self.carrier.is_gone() {
+            self.end(TransportError::Closed);
+        }
     }
 
     /// Takes out the files that answers gave which nobody waited for any more, or which could not be used: they are to
@@ -143,7 +180,7 @@ impl Client {
         let mut cargo = std::mem::take(&mut self.cargo);
         self.judge::<R>(&frame, &cargo)?;
         cargo.fds.truncate(R::FDS);
-        let message = decode(self.frames.payload(&frame))?;
+        let message = decode(self.carrier.payload(&frame))?;
         Ok(Answer { message, fds: cargo.fds })
     }
 
@@ -166,7 +203,7 @@ impl Client {
     /// Writes the frame of a request with `tail` bytes that are not in it.
     fn prepare(&mut self, mid: Mid, request: &impl Encode, tail: usize) -> Result<()> {
         self.out.clear();
-        self.sent = 0;
+        self.carrier.begin();
         self.out.resize(HEADER_BYTES, 0);
         let mut writer = Writer::new(&mut self.out, self.limit.saturating_sub(tail));
         let encoded = request.encode(&mut writer);
@@ -181,37 +218,22 @@ impl Client {
 
     /// Sends what is left of the frame. A call that ends before the first byte leaves nothing to be done.
     fn send(&mut self, call: &Call, mid: Mid, tail: &[u8]) -> Result<()> {
-        let length = self.out.len().saturating_add(tail.len());
-        while self.sent < length {
-            let own = self.out.get(self.sent..).unwrap_or_default();
-            let tail_left = tail.get(self.sent.saturating_sub(self.out.len())..).unwrap_or_default();
-            // Only the first bytes are sent without a look at the call: a peer could take one at a time.
-            let goes_on = if self.sent > 0 { goes_on(call) } else { Ok(()) };
-            let parts = [IoSlice::new(own), IoSlice::new(tail_left)];
-            match goes_on.and_then(|()| self.stream.send(call, &parts, &[])) {
-                Ok(count) => {
-                    self.owed = Some(mid);
-                    self.sent = self.sent.saturating_add(count);
-                }
-                Err(error) => {
-                    if error.is_passing() && self.sent > 0 {
-                        // The frame has to be sent whole, and the tail goes with this call.
-                        self.out.extend_from_slice(tail);
-                    }
-                    return Err(self.end(error));
-                }
-            }
+        let sent = self.carrier.send(call, mid, &self.out, tail, &[]);
+        if self.carrier.has_begun() {
+            self.owed = Some(mid);
         }
-        Ok(())
+        let Err(error) = sent else { return Ok(()) };
+        if error.is_passing() && self.owed.is_some() {
+            // The frame has to be sent whole, and the tail goes with this call.
+            self.out.extend_from_slice(tail);
+        }
+        Err(self.end(error))
     }
 
     /// Waits for the answer.
     fn receive(&mut self, call: &Call) -> Result<Frame> {
-        match self.frames.receive(&self.stream, call, Some(&mut self.cargo)) {
-            Ok(frame) if self.frames.has_more() => {
-                let _ = frame;
-                Err(self.end(Violation::Unasked.into()))
-            }
+        match self.carrier.receive(call, Some(&mut self.cargo)) {
+            Ok(_) if self.carrier.has_more() => Err(self.end(Violation::Unasked.into())),
             Ok(frame) => {
                 self.owed = None;
                 Ok(frame)
@@ -223,7 +245,7 @@ impl Client {
     /// Whether a frame is the answer that was asked for, and can be used.
     fn judge<R: Request>(&mut self, frame: &Frame, cargo: &Cargo) -> Result<()> {
         if frame.mid == Mid::ERROR {
-            let reply: ErrorReply = decode(self.frames.payload(frame))?;
+            let reply: ErrorReply = decode(self.carrier.payload(frame))?;
             return Err(reply.to_errno().into());
         }
         if frame.mid != R::MID {
@@ -239,7 +261,7 @@ impl Client {
     /// Notes the files that an answer gave to nobody.
     fn adopt(&mut self, frame: &Frame) {
         let orphans = &mut self.orphans;
-        created_ids(frame.mid, self.frames.payload(frame), |id| orphans.push(id));
+        created_ids(frame.mid, self.carrier.payload(frame), |id| orphans.push(id));
     }
 
     /// Ends the connection, unless it is only the call that ended.
@@ -247,6 +269,7 @@ impl Client {
         if !error.is_passing() {
             self.ended = Some(error);
             self.cargo = Cargo::default();
+            self.carrier.shut();
         }
         error.into()
     }

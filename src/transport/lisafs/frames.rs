@@ -23,7 +23,8 @@ pub(super) struct Frames {
 #[derive(Clone, Debug)]
 pub(super) struct Frame {
     pub(super) mid: Mid,
-    payload: Range<usize>,
+    /// Where in the buffer its payload is.
+    pub(super) payload: Range<usize>,
 }
 
 impl Frames {

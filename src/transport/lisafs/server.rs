@@ -1,12 +1,14 @@
 //! The answering end of a connection.
 
-use super::frames::Frames;
+use super::carrier::Carrier;
+use super::channel::Channel;
+use super::socket::Socket;
+use super::window::Waker;
 use crate::abi::{Call, Errno};
-use crate::proto::lisafs::{Encode, ErrorReply, HEADER_BYTES, Header, Mid, Writer};
-use crate::transport::error::{TransportError, goes_on};
+use crate::proto::lisafs::{ChannelReply, Encode, ErrorReply, HEADER_BYTES, Header, Mid, Writer};
+use crate::transport::error::TransportError;
 use crate::transport::stream::{KEPT, Stream};
-use rustix::fd::{AsFd, BorrowedFd};
-use rustix::io::IoSlice;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use smallvec::SmallVec;
 
 /// A request as it came: nothing was decoded yet.
@@ -18,12 +20,22 @@ pub struct Incoming<'a> {
     pub payload: &'a [u8],
 }
 
-/// A connection of a client, which is answered one request after the other, in the order in which they came. Clients may
+/// A channel that a client asked for.
+#[derive(Debug)]
+pub struct NewChannel {
+    /// Our end, which is served as a connection is, by a thread of its own.
+    pub server: Server,
+    /// The answer to the client.
+    pub reply: ChannelReply,
+    /// The descriptors that go with it.
+    pub fds: SmallVec<[OwnedFd; KEPT]>,
+}
+
+/// A connection of a client or a channel beside it, which is answered one request after the other, in the order in which they came. Clients may
 /// send the next request before they have the answer. They cannot send descriptors.
 #[derive(Debug)]
 pub struct Server {
-    stream: Stream,
-    frames: Frames,
+    carrier: Carrier,
     out: Vec<u8>,
     limit: usize,
     ended: Option<TransportError>,
@@ -34,7 +46,27 @@ impl Server {
     #[must_use]
     pub fn new(stream: Stream, max_message: u32) -> Server {
         let limit = usize::try_from(max_message).unwrap_or(usize::MAX);
-        Server { stream, frames: Frames::new(limit), out: Vec::new(), limit, ended: None }
+        Server::over(Carrier::Socket(Socket::new(stream, limit)), limit)
+    }
+
+    /// A channel, with payloads of at most `max_message` bytes in either direction: as large as the connection's, as
+    /// clients are told only that. It takes as much memory, once that is written to, and three descriptors, of which two
+    /// are the client's. `ENOMEM` where there is no room for it.
+    pub fn new_channel(max_message: u32) -> Result<NewChannel, Errno> {
+        let limit = usize::try_from(max_message).unwrap_or(usize::MAX);
+        let (channel, reply, fds) = Channel::create(limit)?;
+        Ok(NewChannel { server: Server::over(Carrier::Channel(channel), limit), reply, fds })
+    }
+
+    fn over(carrier: Carrier, limit: usize) -> Server {
+        Server { carrier, out: Vec::new(), limit, ended: None }
+    }
+
+    /// Of a channel, what wakes the thread that serves it: behind the cancel of its call, so that it ends at once. A
+    /// connection looks at its call by itself.
+    #[must_use]
+    pub fn waker(&self) -> Option<Waker> {
+        self.carrier.waker()
     }
 
     /// The largest payload of a message, in bytes.
@@ -59,7 +91,7 @@ impl Server {
         if let Some(ended) = self.ended {
             return Err(ended);
         }
-        let frame = match self.frames.receive(&self.stream, call, None) {
+        let frame = match self.carrier.receive(call, None) {
             Ok(frame) => frame,
             Err(TransportError::Closed) => return Ok(false),
             Err(error) if error.is_passing() => return Err(error),
@@ -67,7 +99,7 @@ impl Server {
         };
         self.out.clear();
         self.out.resize(HEADER_BYTES, 0);
-        let incoming = Incoming { mid: frame.mid, payload: self.frames.payload(&frame) };
+        let incoming = Incoming { mid: frame.mid, payload: self.carrier.payload(&frame) };
         let handled = handle(incoming, &mut Writer::new(&mut self.out, self.limit));
         let sent = match handled {
             Ok(fds) => {
@@ -85,26 +117,19 @@ impl Server {
     }
 
     /// Sends the frame, the descriptors with its first byte.
-    fn send(&mut self, call: &Call, mid: Mid, mut fds: &[BorrowedFd<'_>]) -> Result<(), TransportError> {
+    fn send(&mut self, call: &Call, mid: Mid, fds: &[BorrowedFd<'_>]) -> Result<(), TransportError> {
         let payload = self.out.len().saturating_sub(HEADER_BYTES);
         let header = Header::new(mid, payload).ok_or(TransportError::Os(Errno::Overflow))?;
         if let Some(place) = self.out.get_mut(..HEADER_BYTES) {
             place.copy_from_slice(&header.to_bytes());
         }
-        let mut left = self.out.as_slice();
-        loop {
-            let count = self.stream.send(call, &[IoSlice::new(left)], fds)?;
-            left = left.get(count..).unwrap_or_default();
-            if left.is_empty() {
-                return Ok(());
-            }
-            fds = &[];
-            goes_on(call)?;
-        }
+        self.carrier.begin();
+        self.carrier.send(call, mid, &self.out, &[], fds)
     }
 
     fn end(&mut self, error: TransportError) -> TransportError {
         self.ended = Some(error);
+        self.carrier.shut();
         error
     }
 }

@@ -43,7 +43,7 @@ proptest! {
     fn every_request_decodes_to_itself_and_one_byte_less_is_short(parts in parts()) {
         let names = names(&parts);
         let requests = requests(&parts, &names);
-        prop_assert!(requests.iter().map(AnyRequest::mid).eq(Mid::KNOWN[1..].iter().copied()));
+        prop_assert!(requests.iter().map(AnyRequest::mid).eq(Mid::KNOWN[1..].iter().chain(Mid::PRIVATE).copied()));
         for request in &requests {
             let mid = request.mid();
             // What was decoded borrows from bytes that go away here, so it is told by what it encodes to.
@@ -58,10 +58,10 @@ proptest! {
 
     #[test]
     fn every_reply_decodes_to_itself_and_one_byte_less_is_short(parts in parts()) {
-        let (strings, dirents) = arrays(&parts);
+        let arrays = arrays(&parts);
         let stats: Vec<Statx> = parts.inodes.iter().map(|inode| inode.stat).collect();
-        let replies = replies(&parts, (&strings, &dirents), &stats);
-        prop_assert!(replies.iter().map(AnyReply::mid).eq(Mid::KNOWN.iter().copied()));
+        let replies = replies(&parts, &arrays, &stats);
+        prop_assert!(replies.iter().map(AnyReply::mid).eq(Mid::KNOWN.iter().chain(Mid::PRIVATE).copied()));
         for reply in &replies {
             let mid = reply.mid();
             let decoded = |bytes: &[u8]| {
@@ -86,10 +86,10 @@ proptest! {
         changes in vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
         let names = names(&parts);
-        let (strings, dirents) = arrays(&parts);
+        let arrays = arrays(&parts);
         let stats: Vec<Statx> = parts.inodes.iter().map(|inode| inode.stat).collect();
         let requests = requests(&parts, &names).into_iter().map(|request| (request.mid(), encoded(&request)));
-        let replies = replies(&parts, (&strings, &dirents), &stats);
+        let replies = replies(&parts, &arrays, &stats);
         let replies = replies.into_iter().map(|reply| (reply.mid(), encoded(&reply)));
         for (mid, mut bytes) in requests.chain(replies).filter(|(_, bytes)| !bytes.is_empty()) {
             for (at, byte) in &changes {
@@ -102,11 +102,14 @@ proptest! {
 
     #[test]
     fn strings_and_entries_are_gone_through_as_often_as_their_count_says(parts in parts()) {
-        let (strings, dirents) = arrays(&parts);
+        let [strings, dirents, stat_dirents] = arrays(&parts);
         let strings: Strings<'_> = decode(&strings).expect("strings");
         prop_assert!(strings.iter().eq(parts.blobs.iter().map(Vec::as_slice)));
         let dirents: Dirents<'_> = decode(&dirents).expect("entries");
         prop_assert!(dirents.iter().map(|entry| entry.raw_name.0).eq(parts.names.iter().map(Vec::as_slice)));
+        let stat_dirents: StatDirents<'_> = decode(&stat_dirents).expect("entries");
+        prop_assert!(stat_dirents.iter().map(|entry| entry.raw_name.0).eq(parts.names.iter().map(Vec::as_slice)));
+        prop_assert!(stat_dirents.iter().map(|entry| entry.stat).zip(parts.inodes.iter().cycle()).all(|(told, inode)| *told == inode.stat));
         prop_assert_eq!((strings.len(), dirents.len()), (parts.blobs.len(), parts.names.len()));
     }
 }
@@ -133,12 +136,14 @@ fn counts_that_lie_are_short_whatever_follows() {
         short(Mid::WALK, &counted(&[0]));
         short(Mid::WALK_STAT, &counted(&[]));
         short(Mid::GETDENTS64, &counted(&[]));
+        short(Mid::READ_DIR_STAT, &counted(&[]));
         short(Mid::F_LIST_XATTR, &counted(&[]));
         short(Mid::READ_LINK_AT, &counted(&[]));
         short(Mid::MOUNT, &counted(&[0; 156]));
         let request = |mid, bytes: &[u8]| assert_eq!(AnyRequest::decode(mid, bytes), Some(Err(DecodeError::Short)));
         request(Mid::CLOSE, &counted(&[]));
         request(Mid::F_SYNC, &counted(&[]));
+        request(Mid::REMOVE_WATCH, &counted(&[0; 8]));
         request(Mid::WALK, &counted(&[0; 8]));
         request(Mid::WALK_STAT, &counted(&[0; 8]));
         request(Mid::MKDIR_AT, &counted(&[0; 24]));

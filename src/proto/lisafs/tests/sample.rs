@@ -5,7 +5,7 @@ use crate::proto::lisafs::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use zerocopy::FromBytes;
-use zerocopy::little_endian::U16;
+use zerocopy::little_endian::{I32, U16};
 
 /// What random messages are made of.
 #[derive(Clone, Debug)]
@@ -17,6 +17,7 @@ pub(super) struct Parts {
     pub(super) inodes: Vec<Inode>,
     pub(super) fds: Vec<FdId>,
     pub(super) mids: Vec<U16>,
+    pub(super) watches: Vec<I32>,
     pub(super) status: u8,
     pub(super) with_start: bool,
 }
@@ -37,12 +38,13 @@ pub(super) fn parts() -> impl Strategy<Value = Parts> {
     let bytes = (vec(name(), 2..8), vec(vec(any::<u8>(), 0..100), 2..6));
     let lists = (vec(inode(), 1..4), vec(any::<u16>().prop_map(U16::new), 0..40), 0u8..3, any::<bool>());
     (numbers, bytes, lists).prop_map(|((numbers, small, fds), (names, blobs), (inodes, mids, status, with_start))| {
-        Parts { numbers, small, names, blobs, inodes, fds, mids, status, with_start }
+        let watches = small.iter().map(|number| I32::new(*number as i32)).collect();
+        Parts { numbers, small, names, blobs, inodes, fds, mids, watches, status, with_start }
     })
 }
 
-/// Arrays as they stand in a message: strings, and entries of a directory.
-pub(super) fn arrays(parts: &Parts) -> (Vec<u8>, Vec<u8>) {
+/// Arrays as they stand in a message: strings, entries of a directory, and those with attributes.
+pub(super) fn arrays(parts: &Parts) -> [Vec<u8>; 3] {
     let mut strings = Vec::new();
     let blobs = parts.blobs.iter().map(Vec::as_slice);
     Strings::write(&mut Writer::new(&mut strings, 1 << 20), blobs).expect("they fit");
@@ -55,7 +57,14 @@ pub(super) fn arrays(parts: &Parts) -> (Vec<u8>, Vec<u8>) {
         let entry = WireDirent { ino: *number, dev_minor, dev_major, offset: !*number, kind: parts.status, raw_name };
         assert!(entries.push(&entry));
     }
-    (strings, dirents)
+    let mut stat_dirents = Vec::new();
+    let mut writer = Writer::new(&mut stat_dirents, 1 << 20);
+    let mut entries = DirentsWriter::new(&mut writer).expect("it fits");
+    for (name, inode) in parts.names.iter().zip(parts.inodes.iter().cycle()) {
+        let (offset, kind, raw_name) = (inode.control.get(), parts.status, Str(name));
+        assert!(entries.push(&StatDirent { offset, stat: &inode.stat, kind, raw_name }));
+    }
+    [strings, dirents, stat_dirents]
 }
 
 pub(super) fn names(parts: &Parts) -> Vec<Name<'_>> {
@@ -120,13 +129,17 @@ pub(super) fn requests<'r>(parts: &'r Parts, names: &'r [Name<'r>]) -> Vec<AnyRe
         AnyRequest::Accept(Accept { socket }),
         AnyRequest::ConnectWithCreds(ConnectWithCreds { connect, uid: k, gid: l }),
         AnyRequest::RenameAt2(RenameAt2 { names: rename, flags: l }),
+        AnyRequest::ChangeQueue(ChangeQueue {}),
+        AnyRequest::AddWatch(AddWatch { queue: fd, dir }),
+        AnyRequest::RemoveWatch(RemoveWatch { queue: fd, watches: &parts.watches }),
+        AnyRequest::ReadDirStat(ReadDirStat { fd, count: signed }),
     ]
 }
 
 /// Every answer.
 pub(super) fn replies<'r>(
     parts: &'r Parts,
-    (strings, dirents): (&'r [u8], &'r [u8]),
+    [strings, dirents, stat_dirents]: &'r [Vec<u8>; 3],
     stats: &'r [Statx],
 ) -> Vec<AnyReply<'r>> {
     let [a, b, c, d] = parts.numbers[..] else { panic!("four") };
@@ -179,5 +192,9 @@ pub(super) fn replies<'r>(
         AnyReply::Accept(value),
         AnyReply::ConnectWithCreds(()),
         AnyReply::RenameAt2(()),
+        AnyReply::ChangeQueue(ChangeQueueReply { queue: fd }),
+        AnyReply::AddWatch(AddWatchReply { watch: i as i32, flags: j }),
+        AnyReply::RemoveWatch(()),
+        AnyReply::ReadDirStat(decode(stat_dirents).expect("entries")),
     ]
 }

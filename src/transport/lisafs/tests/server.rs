@@ -11,11 +11,11 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 
-type Handled = Result<SmallVec<[OwnedFd; 2]>, Errno>;
+pub(super) type Handled = Result<SmallVec<[OwnedFd; 2]>, Errno>;
 
 /// Answers a stat with the file's number as the inode's, a read with as many bytes as were asked for, and anything else
 /// with `EOPNOTSUPP`.
-fn handle(incoming: Incoming<'_>, to: &mut Writer<'_>) -> Handled {
+pub(super) fn handle(incoming: Incoming<'_>, to: &mut Writer<'_>) -> Handled {
     let written = match AnyRequest::decode(incoming.mid, incoming.payload).ok_or(Errno::Opnotsupp)? {
         Ok(AnyRequest::FStat(stat)) => (&Statx { ino: stat.fd.get().into(), ..Statx::default() }).encode(to),
         Ok(AnyRequest::PRead(read)) => PReadReply { data: &vec![1; read.count as usize] }.encode(to),
