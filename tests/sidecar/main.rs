@@ -1,8 +1,17 @@
 //! The server of a sidecar, seen by its clients: within this process, as the program in its jail, and beside it gVisor's
 //! own gofer, where that is installed.
 
+mod deleted;
+mod files;
 #[path = "../interop/gofer.rs"]
 #[allow(dead_code, reason = "the other suite's own, of which some is for that alone")]
 mod gofer;
+mod golden;
+mod hostile;
+mod ids;
+mod names;
+mod programs;
+mod races;
 mod subject;
 mod suite;
+mod wire;
