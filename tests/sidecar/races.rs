@@ -131,7 +131,7 @@ fn stir(client: &mut Client, root: FdId, seed: u64) -> usize {
         let found = client.call(&soon(), &Walk { dir: root, names: Names::List(&names) });
         let found: Vec<FdId> =
             found.map(|answer| answer.message.inodes.iter().map(|inode| inode.control).collect()).unwrap_or_default();
-        let at = |at: u64| *found.get(at as usize).unwrap_or(&root);
+        let at = |at: u64| *found.get(usize::try_from(at).expect("small")).unwrap_or(&root);
         let (dir, to) = (at(draw(4)), at(draw(4)));
         let common = CreateCommon::new(dir, None, Mode::new(0o700));
         let done = match draw(9) {
