@@ -117,8 +117,8 @@ fn one_channel_that_is_poisoned_leaves_the_connection_and_the_others() {
 
 #[test]
 fn many_threads_make_and_list_over_the_channels_of_the_program_in_its_jail() {
-    let Program { client, root, mut child, dir } = Program::with(&[]);
-    let connections = Connections::new(client);
+    let mut program = Program::with(&[]);
+    let (connections, root) = (Connections::new(program.take_client()), program.root);
     let most = std::thread::available_parallelism().expect("told").get().clamp(2, 4);
     assert_eq!(connections.open_channels(&soon(), 16), most);
     std::thread::scope(|scope| {
@@ -136,10 +136,10 @@ fn many_threads_make_and_list_over_the_channels_of_the_program_in_its_jail() {
             });
         }
     });
-    assert_eq!(std::fs::read_dir(dir.path()).expect("listed").count(), 6);
+    assert_eq!(std::fs::read_dir(program.dir.path()).expect("listed").count(), 6);
     assert_eq!((connections.ended(), connections.channels()), (None, most));
     drop(connections);
-    assert!(child.wait().expect("it ends").success());
+    assert!(program.child.wait().expect("it ends").success());
 }
 
 #[test]

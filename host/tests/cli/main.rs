@@ -9,6 +9,7 @@ mod look;
 mod modules;
 mod mounts;
 mod run;
+mod serve;
 mod sidecar;
 mod signals;
 mod stats;
