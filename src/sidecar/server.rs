@@ -9,12 +9,12 @@ use super::service::{STACK, Service};
 use crate::abi::{Errno, Result};
 use crate::hostfs::errno::from_std;
 use crate::sync::monotonic;
+use crate::sys::peer::peer_uid;
 use crate::transport::Stream;
 use parking_lot::{Condvar, Mutex};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io;
-use rustix::net::sockopt::socket_peercred;
 use rustix::net::{Shutdown, SocketFlags, accept_with, shutdown};
 use std::collections::HashMap;
 use std::os::unix::net::UnixStream;
@@ -138,7 +138,7 @@ impl Server {
 
     /// Takes a connection, if its peer may have one.
     fn admit(&self, socket: OwnedFd, users: &[u32]) {
-        let user = socket_peercred(&socket).map(|peer| peer.uid.as_raw());
+        let user = peer_uid(socket.as_fd());
         if !user.is_ok_and(|user| users.contains(&user)) {
             tracing::warn!("a connection of user {user:?} is refused");
             return;

@@ -8,6 +8,8 @@
 
 #[cfg(feature = "sidecar")]
 pub(crate) mod mounts;
+#[cfg(feature = "sidecar")]
+pub(crate) mod peer;
 mod pool;
 #[cfg(feature = "sidecar")]
 pub(crate) mod process;

@@ -3,11 +3,20 @@
 
 mod changes;
 mod channels;
+mod deleted;
+mod files;
 #[path = "../interop/gofer.rs"]
 #[allow(dead_code, reason = "the other suite's own, of which some is for that alone")]
 mod gofer;
+mod golden;
+mod hostile;
+mod ids;
+mod names;
+mod programs;
+mod races;
 #[path = "../interop/runsc.rs"]
 #[allow(dead_code, reason = "likewise")]
 mod runsc;
 mod subject;
 mod suite;
+mod wire;

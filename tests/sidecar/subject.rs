@@ -108,6 +108,13 @@ impl Here {
         Here::over(tempfile::tempdir().expect("a directory"), |export| export.limits(limits))
     }
 
+    /// As [`Subject::finish`], with the directory left where it is.
+    pub(crate) fn finish_but_keep(self) {
+        let Here { client, server, dir, .. } = self;
+        let _ = dir.keep();
+        ended(client, &server);
+    }
+
     /// Another client of the same server.
     pub(crate) fn another(&self) -> (Client, FdId) {
         mounted(self.server.connect().expect("connected"))
@@ -146,11 +153,15 @@ impl Subject for Here {
     }
 
     fn finish(self) {
-        let Here { client, server, .. } = self;
-        drop(client);
-        eventually("the end of the connection", || server.connections() == 0);
-        eventually("the end of what it had", || server.taken() == "0 nodes, 0 open files");
+        ended(self.client, &self.server);
     }
+}
+
+/// Ends a server's last connection, behind which nothing is left of any.
+fn ended(client: Client, server: &Server) {
+    drop(client);
+    eventually("the end of the connection", || server.connections() == 0);
+    eventually("the end of what it had", || server.taken() == "0 nodes, 0 open files");
 }
 
 /// Our program, in its jail.
@@ -207,9 +218,20 @@ impl Subject for Program {
 
     fn finish(mut self) {
         assert_eq!(self.client.ended(), None);
-        drop(self.client);
+        // The connection's end is the program's.
+        let (ended, _) = UnixStream::pair().expect("a pair");
+        drop(std::mem::replace(&mut self.client, Client::new(Stream::new(ended.into()).expect("a stream"))));
         let status = self.child.wait().expect("it ends");
         assert!(status.success(), "{status}");
+    }
+}
+
+/// Also when a test fails.
+impl Drop for Program {
+    fn drop(&mut self) {
+        // One that has ended is waited for already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -9,6 +9,7 @@ mod look;
 mod modules;
 mod mounts;
 mod run;
+mod serve;
 mod signals;
 mod stats;
 mod sub_options;

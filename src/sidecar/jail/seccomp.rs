@@ -102,6 +102,10 @@ const SOL_SOCKET: u32 = libc::SOL_SOCKET.cast_unsigned();
 /// What a channel's socket is.
 const CHANNEL_SOCKET: u32 = (libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC).cast_unsigned();
 
+/// `SO_RCVTIMEO_NEW` and `SO_SNDTIMEO_NEW` of asm-generic/socket.h, which rustix asks for first.
+const SO_RCVTIMEO_NEW: u32 = 66;
+const SO_SNDTIMEO_NEW: u32 = 67;
+
 /// `FS_IOC_GETFLAGS` of linux/fs.h.
 const FS_IOC_GETFLAGS: u32 = 0x8008_6601;
 
@@ -170,7 +174,9 @@ const ALLOWED: &[Row] = rows! {
     ] "who it is, and that it is a stream";
     SYS_setsockopt Listener [
         [is(1, SOL_SOCKET), is(2, libc::SO_RCVTIMEO.cast_unsigned())],
-        [is(1, SOL_SOCKET), is(2, libc::SO_SNDTIMEO.cast_unsigned())]
+        [is(1, SOL_SOCKET), is(2, libc::SO_SNDTIMEO.cast_unsigned())],
+        [is(1, SOL_SOCKET), is(2, SO_RCVTIMEO_NEW)],
+        [is(1, SOL_SOCKET), is(2, SO_SNDTIMEO_NEW)]
     ] "how long one wait for it is";
 
     // What the program itself takes.

@@ -246,7 +246,11 @@ impl Session {
 
     pub(super) fn link_at(&self, request: &LinkAt<'_>, to: &mut Writer<'_>) -> Result<()> {
         self.writable()?;
-        let target = self.ids.lock().control(request.target)?;
+        let target = {
+            let ids = self.ids.lock();
+            ids.control(request.dir)?;
+            ids.control(request.target)?
+        };
         if target.file_type == FileType::Directory {
             return Err(Errno::Perm.into());
         }
