@@ -12,6 +12,7 @@ mod differences;
 #[path = "../conformance/harness.rs"]
 #[allow(dead_code, reason = "the suite's own, of which some is for other subjects")]
 mod harness;
+mod rpcs;
 #[path = "../interop/runsc.rs"]
 #[allow(dead_code, reason = "the other tests' own")]
 mod runsc;
