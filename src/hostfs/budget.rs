@@ -257,6 +257,22 @@ impl<H> ControlSlot<H> {
         drop(closing);
     }
 
+    /// Lets go of the handle, pinned or not.
+    pub(crate) fn unbind(&self) {
+        let slot = &self.0;
+        let mut queue = slot.budget.queue.lock();
+        let mut state = slot.state.lock();
+        if let Some(place) = state.place.take() {
+            queue.slots.remove(&place);
+        } else if state.dir.is_some() {
+            queue.pinned = queue.pinned.saturating_sub(1);
+        }
+        let closing = state.dir.take();
+        drop(state);
+        drop(queue);
+        drop(closing);
+    }
+
     /// Says whether the handle may not be taken away; of an empty slot, the one that it will hold.
     pub(crate) fn set_pinned(&self, pinned: bool) {
         let slot = &self.0;
@@ -287,18 +303,7 @@ impl<H> ControlSlot<H> {
 
 impl<H> Drop for ControlSlot<H> {
     fn drop(&mut self) {
-        let slot = &self.0;
-        let mut queue = slot.budget.queue.lock();
-        let mut state = slot.state.lock();
-        if let Some(place) = state.place.take() {
-            queue.slots.remove(&place);
-        } else if state.dir.is_some() {
-            queue.pinned = queue.pinned.saturating_sub(1);
-        }
-        let closing = state.dir.take();
-        drop(state);
-        drop(queue);
-        drop(closing);
+        self.unbind();
     }
 }
 

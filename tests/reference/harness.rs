@@ -5,15 +5,21 @@ use crate::kernel::Kernel;
 use crate::model::Model;
 use crate::ours::Ours;
 use crate::tree::{compare, without_data};
+use std::os::unix::net::UnixStream;
 use tempfile::TempDir;
 use wasi_gofer::backend::directfs::FdBudget;
-use wasi_gofer::{CachePolicy, DirectFs, FsOptions, Gofer, MemoryFs, MountOptions};
+use wasi_gofer::sidecar::{Export, Server};
+use wasi_gofer::transport::Stream;
+use wasi_gofer::{CachePolicy, DirectFs, FsOptions, Gofer, LisaFs, LisaFsOptions, MemoryFs, MountOptions};
 
 /// Where the files are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     /// A directory of this host.
     Direct,
+    /// A directory of this host behind a lisafs server in this process; with one control handle every transfer is a
+    /// message, too.
+    Lisafs,
     /// Memory: nobody else gets at it.
     Memory,
 }
@@ -48,7 +54,7 @@ impl Setup {
 
     /// Whether somebody else may change the tree.
     pub(crate) fn has_outsiders(&self) -> bool {
-        self.source == Source::Direct && outsiders(self.options.cache)
+        self.source != Source::Memory && outsiders(self.options.cache)
     }
 }
 
@@ -67,9 +73,21 @@ pub(crate) struct World {
     twin: Kernel,
     /// The host directory behind the mount, as an outsider holds it.
     host: Option<Kernel>,
+    _server: Option<Server>,
     _twin_dir: TempDir,
     _host_dir: TempDir,
     checks: bool,
+}
+
+/// The host directory behind a server.
+fn lisafs(setup: &Setup, dir: &TempDir) -> (Server, LisaFs) {
+    let server = Server::lisafs(Export::open_ambient(dir.path()).expect("an export")).expect("a server");
+    let (ours, theirs) = UnixStream::pair().expect("a pair");
+    server.serve(Stream::new(theirs.into()).expect("a stream")).expect("served");
+    let defaults = LisaFsOptions::default();
+    let control_limit = setup.fds.unwrap_or(defaults.control_limit);
+    let options = LisaFsOptions { control_limit, host_fds: setup.fds != Some(1), ..defaults };
+    (server, LisaFs::connect(ours, options).expect("mounted"))
 }
 
 /// The host directory, watched from the first time that it is worth it.
@@ -93,7 +111,7 @@ impl World {
         let (twin_dir, host_dir) = (TempDir::new().expect("a directory"), TempDir::new().expect("a directory"));
         let mut model = Model::new();
         let mut twin = Kernel::new(twin_dir.path());
-        let mut host = (setup.source == Source::Direct).then(|| Kernel::new(host_dir.path()));
+        let mut host = (setup.source != Source::Memory).then(|| Kernel::new(host_dir.path()));
         if let Some(host) = host.as_mut() {
             for act in tree {
                 let outcomes = (model.act(act), twin.act(act), host.act(act));
@@ -102,7 +120,13 @@ impl World {
         }
         let mut builder = Gofer::builder();
         let options = MountOptions { read_only: false, fs: setup.options.clone() };
+        let mut server = None;
         match setup.source {
+            Source::Lisafs => {
+                let (started, backend) = lisafs(setup, &host_dir);
+                server = Some(started);
+                builder.mount("/", backend, options)
+            }
             Source::Direct => builder.mount("/", direct(setup, &host_dir), options),
             Source::Memory => builder.mount("/", MemoryFs::new(), options),
         };
@@ -111,6 +135,7 @@ impl World {
             model,
             twin,
             host,
+            _server: server,
             _twin_dir: twin_dir,
             _host_dir: host_dir,
             checks,

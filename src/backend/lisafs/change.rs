@@ -105,11 +105,11 @@ impl LisaFs {
             return Err(Errno::Perm.into());
         }
         let dir = self.directory(dir)?;
-        let target = self.reach(call, object)?;
-        let request = LinkAt { dir: dir.id(), target: target.id(), name };
-        let linked =
-            self.connection().ask(call, &request, |wire, _| told::inode(self.connection(), self.shared.keys, wire));
-        let stat = linked.map_err(|error| self.instead_of_inval(call, error, object))?.stat;
+        let linked = self.on_object(call, object, |target| {
+            let request = LinkAt { dir: dir.id(), target: target.id(), name };
+            self.connection().ask(call, &request, |wire, _| told::inode(self.connection(), self.shared.keys, wire))
+        });
+        let stat = linked.map_err(|error| self.instead_of_inval_in(call, error, dir.id()))?.stat;
         if (stat.key, stat.file_type) != (object.key, object.file_type) {
             self.unlink_as(call, dir.id(), name, stat.key);
             return Err(Errno::Stale.into());
@@ -148,7 +148,10 @@ impl LisaFs {
         } else {
             connection.ask(call, &names, |(), _| Ok(()))
         };
-        renamed.map_err(|error| self.instead_of_inval_in(call, error, new_dir.id()))?;
+        renamed.map_err(|error| {
+            let error = self.instead_of_inval_in(call, error, old_dir.id());
+            self.instead_of_inval_in(call, error, new_dir.id())
+        })?;
         connection.doomed().hurry();
         Ok(())
     }
@@ -158,11 +161,11 @@ impl LisaFs {
         if object.file_type != FileType::Symlink {
             return Err(Errno::Inval.into());
         }
-        let control = self.reach(call, object)?;
-        let read = self.connection().ask(call, &ReadLinkAt { fd: control.id() }, |target, _| {
-            let plausible = (1..=PATH_MAX).contains(&target.0.len()) && !target.0.contains(&0);
-            if plausible { Ok(target.0.to_vec()) } else { Err(Errno::Io.into()) }
-        });
-        read.map_err(|error| self.instead_of_inval(call, error, object))
+        self.on_object(call, object, |control| {
+            self.connection().ask(call, &ReadLinkAt { fd: control.id() }, |target, _| {
+                let plausible = (1..=PATH_MAX).contains(&target.0.len()) && !target.0.contains(&0);
+                if plausible { Ok(target.0.to_vec()) } else { Err(Errno::Io.into()) }
+            })
+        })
     }
 }

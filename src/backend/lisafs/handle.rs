@@ -5,9 +5,11 @@ use super::connection::lock;
 use super::donated::Donated;
 use super::numbers::Number;
 use super::set;
-use crate::abi::{Call, Errno, Error, FileType, InodeKey, OpenFlags, Result, SetStat, SetStatReport, Stat};
+use crate::abi::{
+    Call, Errno, Error, FileType, InodeKey, OpenFlags, Result, SetStat, SetStatMask, SetStatReport, Stat,
+};
 use crate::backend::{Advice, Handle};
-use crate::hostfs::{Keys, data, stat, sync};
+use crate::hostfs::{Keys, data, set_stat, stat, sync};
 use crate::proto::lisafs::{FAllocate, FStat, FSync, FdId, PRead, PWriteHead};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::Advice as OsAdvice;
@@ -164,6 +166,27 @@ impl LisaHandle {
         if same { Ok(stat) } else { Err(Errno::Stale.into()) }
     }
 
+    /// Changes attributes by the control file. A server that finds its objects by their names, and does not find this one
+    /// any more, leaves the descriptor that it handed out.
+    fn set_stat_there(&self, call: &Call, set: &SetStat, mut report: SetStatReport) -> Result<SetStatReport> {
+        let lost = |errno| matches!(errno, Errno::Stale | Errno::Noent | Errno::Inval);
+        let answer = set::set_stat(&self.shared.connection, call, self.control.id(), set, SetStatReport::DONE);
+        let there = match answer {
+            Err(Error::Errno(errno)) if lost(errno) => SetStatReport { failed: set.mask(), errno: Some(errno) },
+            other => other?,
+        };
+        let Some(errno) = there.errno else { return Ok(report) };
+        match self.host().filter(|_| lost(errno)) {
+            Some(host) => {
+                let left = set::without(set, set.mask() - there.failed);
+                let done = set_stat::set_stat_open(host, &left);
+                done.errno.into_iter().for_each(|errno| report.fail(done.failed, errno));
+            }
+            None => report.fail(there.failed, errno),
+        }
+        Ok(report)
+    }
+
     /// Has a write reach the disk, if the file was opened for that: there is no flag of the protocol for it.
     fn after_write(&self, call: &Call) -> Result<()> {
         let (all, data) = (self.access.contains(OpenFlags::SYNC), self.access.contains(OpenFlags::DSYNC));
@@ -217,7 +240,23 @@ impl Handle for LisaHandle {
         // As ftruncate(2) on a descriptor without the right, and for a length that no file has.
         let refused = !self.is_writer() || set.size.is_some_and(|size| size > OFFSET_MAX);
         let report = set::refused(set, FileType::Regular, refused.then_some(Errno::Inval));
-        set::set_stat(&self.shared.connection, call, self.control.id(), set, report)
+        let asked = set::without(set, report.failed);
+        // What a descriptor that is open for writing may do by itself; who else may change what is for the server to say.
+        let own = SetStat { size: asked.size, atime: asked.atime, mtime: asked.mtime, ..SetStat::default() };
+        let own = self.host().filter(|_| self.is_writer() && !own.mask().is_empty()).map(|host| (host, own));
+        let (mut report, mut asked) = (report, asked);
+        if let Some((host, own)) = own {
+            let done = set_stat::set_stat_open(host, &own);
+            // Times may need the owner, who the server may be and this process not.
+            let theirs = if done.errno == Some(Errno::Perm) { done.failed } else { SetStatMask::empty() };
+            if let Some(errno) = done.errno
+                && theirs.is_empty()
+            {
+                report.fail(done.failed, errno);
+            }
+            asked = set::without(&asked, own.mask() - theirs);
+        }
+        self.set_stat_there(call, &asked, report)
     }
 
     fn sync(&self, call: &Call, data_only: bool) -> Result<()> {

@@ -9,7 +9,7 @@ use super::node::LisaNode;
 use super::numbers::Number;
 use crate::abi::{Call, Dirent, Errno, Error, FileType, InodeKey, Name, Result};
 use crate::backend::DirentSink;
-use crate::proto::lisafs::{Dirents, FdId, Getdents64, OpenAt};
+use crate::proto::lisafs::{Dirents, FdId, Getdents64};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -25,37 +25,63 @@ const NAME_BYTES_MAX: usize = 96 * 1024;
 /// Answers of one listing, without end otherwise: some 70 million entries.
 const ANSWERS_MAX: usize = 65_536;
 
-/// Listings that are kept, each with a directory that the server has open.
+/// Listings that are kept, each with a directory that the server has open, and places at which one was stopped.
 const KEPT_MAX: usize = 8;
+const STOPS_MAX: usize = 64;
 
 /// The cookie behind an entry for which a filesystem gave the offset 0, which would be taken for the start: the end.
 const COOKIE_END: u64 = u64::MAX;
 
-/// Listings that were stopped, the oldest first.
+/// Where listings were stopped, the oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Cursors(Mutex<VecDeque<Kept>>);
+pub(super) struct Cursors(Mutex<VecDeque<Stop>>);
 
 #[derive(Debug)]
-struct Kept {
+struct Stop {
     dir: InodeKey,
     cookie: u64,
-    cursor: Cursor,
+    /// The entry that the cookie was given with.
+    last: Vec<u8>,
+    /// The listing, unless somebody began a newer one.
+    cursor: Option<Cursor>,
 }
 
 impl Cursors {
-    /// The listing of `dir` that stands behind `cookie`.
-    fn take(&self, dir: InodeKey, cookie: u64) -> Option<Cursor> {
-        let mut kept = self.0.lock();
-        let at = kept.iter().position(|kept| (kept.dir, kept.cookie) == (dir, cookie))?;
-        kept.remove(at).map(|kept| kept.cursor)
+    /// The listing of `dir` that stands behind `cookie`, if it is kept, and the entry that the cookie was given with.
+    fn take(&self, dir: InodeKey, cookie: u64) -> (Option<Cursor>, Vec<u8>) {
+        let mut stops = self.0.lock();
+        let stop = stops.iter_mut().find(|stop| (stop.dir, stop.cookie) == (dir, cookie));
+        stop.map_or_else(Default::default, |stop| (stop.cursor.take(), stop.last.clone()))
     }
 
-    fn keep(&self, dir: InodeKey, cookie: u64, cursor: Cursor) {
-        let mut kept = self.0.lock();
-        let oldest = if kept.len() >= KEPT_MAX { kept.pop_front() } else { None };
-        kept.push_back(Kept { dir, cookie, cursor });
-        drop(kept);
-        drop(oldest);
+    /// Lets go of every listing of `dir`: whoever reads it from the start must find what is there now, and not go on in
+    /// what was there for somebody else.
+    fn forget(&self, dir: InodeKey) {
+        let mut stops = self.0.lock();
+        let gone: Vec<Cursor> =
+            stops.iter_mut().filter(|stop| stop.dir == dir).filter_map(|stop| stop.cursor.take()).collect();
+        drop(stops);
+        drop(gone);
+    }
+
+    fn keep(&self, dir: InodeKey, cursor: Cursor) {
+        let mut stops = self.0.lock();
+        let mut gone = Vec::new();
+        stops.retain_mut(|stop| {
+            let same = (stop.dir, stop.cookie) == (dir, cursor.behind);
+            gone.extend(if same { stop.cursor.take() } else { None });
+            !same
+        });
+        if stops.len() >= STOPS_MAX {
+            gone.extend(stops.pop_front().and_then(|stop| stop.cursor));
+        }
+        if stops.iter().filter(|stop| stop.cursor.is_some()).count() >= KEPT_MAX {
+            gone.extend(stops.iter_mut().find_map(|stop| stop.cursor.take()));
+        }
+        let (cookie, last) = (cursor.behind, cursor.last.clone());
+        stops.push_back(Stop { dir, cookie, last, cursor: Some(cursor) });
+        drop(stops);
+        drop(gone);
     }
 }
 
@@ -65,7 +91,8 @@ struct Cursor {
     open: Number,
     entries: VecDeque<Entry>,
     names: Vec<u8>,
-    /// The cookie of the last entry that was taken.
+    /// The last entry that was taken, and its cookie.
+    last: Vec<u8>,
     behind: u64,
     answers: usize,
 }
@@ -89,6 +116,8 @@ impl Cursor {
     fn advance(&mut self) {
         if let Some(entry) = self.entries.pop_front() {
             self.behind = entry.cookie;
+            self.last.clear();
+            self.last.extend_from_slice(self.names.get(entry.name).unwrap_or_default());
         }
     }
 
@@ -131,30 +160,35 @@ impl LisaFs {
         if cookie == COOKIE_END {
             return Ok(true);
         }
-        let kept = if cookie == 0 { None } else { self.cursors.take(dir.key, cookie) };
+        let (kept, last) = if cookie == 0 {
+            self.cursors.forget(dir.key);
+            Default::default()
+        } else {
+            self.cursors.take(dir.key, cookie)
+        };
         let mut cursor = match kept {
             Some(cursor) => Cursor { answers: 0, ..cursor },
             None => {
-                let request = OpenAt { fd: control.id(), flags: 0 };
-                let open = self.connection().ask(call, &request, |reply, _| Ok(self.connection().own(reply.fd)));
-                let cursor = Cursor {
+                let open = self.open_dir(call, control.id());
+                let mut cursor = Cursor {
                     open: open.or_else(|error| self.removed(call, error, control.id()))?,
                     entries: VecDeque::new(),
                     names: Vec::new(),
+                    last: Vec::new(),
                     behind: 0,
                     answers: 0,
                 };
-                match self.seek(call, cursor, cookie)? {
-                    Some(cursor) => cursor,
-                    None => return Ok(true),
+                if cookie != 0 && !self.seek(call, &mut cursor, cookie, &last)? {
+                    return Ok(true);
                 }
+                cursor
             }
         };
         loop {
             while let Some(entry) = cursor.entry() {
                 if !sink(entry) {
                     if cursor.behind != 0 {
-                        self.cursors.keep(dir.key, cursor.behind, cursor);
+                        self.cursors.keep(dir.key, cursor);
                     }
                     return Ok(false);
                 }
@@ -192,40 +226,34 @@ impl LisaFs {
         }
     }
 
-    /// Goes to the place behind `cookie`; `None` when that is the end. An entry's cookie names the place of the entry
-    /// behind it. Where the one that it was given with is gone, so may be that place: then it goes on with the first
-    /// entry whose place is behind it, by the order of most filesystems.
-    fn seek(&self, call: &Call, mut cursor: Cursor, cookie: u64) -> Result<Option<Cursor>> {
-        if cookie == 0 {
-            return Ok(Some(cursor));
-        }
-        let first = self.find(call, &mut cursor, |_, entry| entry.cookie == cookie)?;
-        if first {
+    /// Goes to the place behind `cookie`, which was given with the entry `last`; false when that is the end. A cookie
+    /// names the place of the entry behind. Where both entries are gone there may be none with this cookie: then it goes
+    /// on with the first that ends behind it, by the order of most filesystems, unless that is the entry itself.
+    fn seek(&self, call: &Call, cursor: &mut Cursor, cookie: u64, last: &[u8]) -> Result<bool> {
+        if self.find(call, cursor, |entry| entry.cookie == cookie)? {
             cursor.advance();
-            return Ok(Some(cursor));
+            return Ok(true);
         }
-        let fd = cursor.open.id();
-        let rewound = Getdents64 { fd, count: -COUNT };
+        let rewound = Getdents64 { fd: cursor.open.id(), count: -COUNT };
         (cursor.entries, cursor.behind) = (VecDeque::new(), 0);
-        let any =
-            self.connection().ask(call, &rewound, |answer, _| cursor.take_in(answer).map(|()| !answer.is_empty()))?;
-        let found = any
-            && self.find(
-                call,
-                &mut cursor,
-                |place, entry| {
-                    if place == 0 { entry.cookie > cookie } else { place >= cookie }
-                },
-            )?;
-        Ok(found.then_some(cursor))
+        if cursor.open.id() == FdId::NONE {
+            return Ok(false);
+        }
+        self.connection().ask(call, &rewound, |answer, _| cursor.take_in(answer))?;
+        if !self.find(call, cursor, |entry| entry.cookie > cookie)? {
+            return Ok(false);
+        }
+        if cursor.entry().is_some_and(|entry| entry.name.as_bytes() == last) {
+            cursor.advance();
+        }
+        Ok(true)
     }
 
-    /// Goes on to the first entry for which `wanted` holds, given its own place (0 where that is not known); false when
-    /// there is none.
-    fn find(&self, call: &Call, cursor: &mut Cursor, wanted: impl Fn(u64, &Dirent<'_>) -> bool) -> Result<bool> {
+    /// Goes on to the first entry for which `wanted` holds; false when there is none.
+    fn find(&self, call: &Call, cursor: &mut Cursor, wanted: impl Fn(&Dirent<'_>) -> bool) -> Result<bool> {
         loop {
             while let Some(entry) = cursor.entry() {
-                if wanted(cursor.behind, &entry) {
+                if wanted(&entry) {
                     return Ok(true);
                 }
                 cursor.advance();

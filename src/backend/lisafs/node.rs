@@ -6,7 +6,8 @@ use super::told::Told;
 use crate::abi::{Call, Errno, Error, FileType, InodeKey, Name, Result, Stat};
 use crate::backend::{Found, Location, Object};
 use crate::hostfs::ControlSlot;
-use crate::proto::lisafs::{FStat, FdId};
+use crate::proto::lisafs::{FStat, FdId, OpenAt};
+use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// An object of a [`LisaFs`].
@@ -24,7 +25,12 @@ enum Shape {
     /// The root, whose control file is never given back.
     Root(Arc<Number>),
     /// Anything else, with a control file or without.
-    Other(ControlSlot<Number>),
+    Other {
+        slot: ControlSlot<Number>,
+        /// Of a directory that a guest has open: an open file of the server's, without which a server that finds
+        /// directories by name would lose one that is moved or removed.
+        open: Mutex<Option<Number>>,
+    },
 }
 
 impl LisaNode {
@@ -32,14 +38,14 @@ impl LisaNode {
     pub(super) fn control(&self) -> Result<Arc<Number>> {
         match &self.shape {
             Shape::Root(control) => Ok(Arc::clone(control)),
-            Shape::Other(slot) => slot.get(),
+            Shape::Other { slot, .. } => slot.get(),
         }
     }
 
     fn slot(&self) -> Option<&ControlSlot<Number>> {
         match &self.shape {
             Shape::Root(_) => None,
-            Shape::Other(slot) => Some(slot),
+            Shape::Other { slot, .. } => Some(slot),
         }
     }
 
@@ -48,9 +54,17 @@ impl LisaNode {
         self.file_type != FileType::Directory || self.slot().is_none_or(ControlSlot::is_bound)
     }
 
-    pub(super) fn pin(&self, pinned: bool) {
+    fn unbind(&self) {
         if let Some(slot) = self.slot() {
+            slot.unbind();
+        }
+    }
+
+    pub(super) fn pin(&self, pinned: bool) {
+        if let Shape::Other { slot, open } = &self.shape {
             slot.set_pinned(pinned);
+            let closing = if pinned { None } else { open.lock().take() };
+            drop(closing);
         }
     }
 }
@@ -65,7 +79,8 @@ impl LisaFs {
     pub(super) fn found_and_held(&self, told: Told) -> (Found<LisaNode>, Arc<Number>) {
         let Told { control, stat } = told;
         let control = Arc::new(control);
-        let shape = Shape::Other(ControlSlot::holding(&self.controls, Arc::clone(&control)));
+        let slot = ControlSlot::holding(&self.controls, Arc::clone(&control));
+        let shape = Shape::Other { slot, open: Mutex::new(None) };
         let node = LisaNode { key: stat.key, file_type: stat.file_type, owner: (stat.uid, stat.gid), shape };
         (Found { node, stat }, control)
     }
@@ -107,6 +122,29 @@ impl LisaFs {
         Ok(control)
     }
 
+    /// Has the server keep hold of a directory that is bound, until it is unpinned. One that cannot be opened is bound all
+    /// the same.
+    pub(super) fn hold_open(&self, call: &Call, node: &LisaNode) -> Result<()> {
+        let Shape::Other { slot, open } = &node.shape else { return Ok(()) };
+        if node.file_type != FileType::Directory || open.lock().is_some() {
+            return Ok(());
+        }
+        match self.open_dir(call, slot.get()?.id()) {
+            Ok(opened) => {
+                open.lock().get_or_insert(opened);
+                Ok(())
+            }
+            Err(error @ (Error::WouldWait | Error::Errno(Errno::Stale | Errno::Noent))) => Err(error),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Opens a directory for listing and syncing.
+    pub(super) fn open_dir(&self, call: &Call, dir: FdId) -> Result<Number> {
+        let connection = self.connection();
+        connection.ask(call, &OpenAt { fd: dir, flags: 0 }, |reply, _| Ok(connection.own(reply.fd)))
+    }
+
     /// Attributes of an object, by whichever way takes one message.
     pub(super) fn stat_object(&self, call: &Call, object: &Object<'_, LisaNode>) -> Result<Stat> {
         let unbound = matches!(object.node.control(), Err(Error::Unbound));
@@ -116,10 +154,9 @@ impl LisaFs {
                 let stat = self.stat_name(call, dir.id(), at.name)?;
                 expect(stat, object.key, object.file_type)
             }
-            _ => {
-                let control = self.reach(call, object)?;
+            _ => self.on_object(call, object, |control| {
                 expect(self.stat_file(call, control.id())?, object.key, object.file_type)
-            }
+            }),
         }
     }
 
@@ -128,19 +165,50 @@ impl LisaFs {
         self.connection().ask(call, &FStat { fd }, |stat, _| self.stat_told(stat))
     }
 
-    /// What an operation that failed with `EINVAL` fails with, when that only says that the object of its control file
-    /// has no name any more: `ENOENT`, or `ESTALE` when its name is another's.
-    pub(super) fn instead_of_inval(&self, call: &Call, error: Error, object: &Object<'_, LisaNode>) -> Error {
-        let Some(at) = object.location.filter(|_| error.is(Errno::Inval)) else { return error };
-        let found = self.directory(at.dir).and_then(|dir| self.stat_name(call, dir.id(), at.name));
-        match found {
-            Err(gone) if gone.is(Errno::Noent) => gone,
-            Ok(stat) if stat.key != object.key => Errno::Stale.into(),
-            _ => error,
+    /// Asks about an object, by its control file. That may stand for a place in the server's tree where the object is no
+    /// more: its name was removed, and it has another, or somebody moved it. Then it is found anew by its location, and
+    /// asked about once more; `ENOENT` and `ESTALE` where it is not there either.
+    pub(super) fn on_object<T>(
+        &self,
+        call: &Call,
+        object: &Object<'_, LisaNode>,
+        mut ask: impl FnMut(&Arc<Number>) -> Result<T>,
+    ) -> Result<T> {
+        let control = self.reach(call, object)?;
+        let answer = ask(&control);
+        let Err(Error::Errno(Errno::Inval | Errno::Stale | Errno::Noent)) = answer else { return answer };
+        let Some(at) = object.location else { return answer };
+        object.node.unbind();
+        match self.bind(call, object.node, at) {
+            Ok(control) => ask(&control),
+            Err(gone @ Error::Errno(Errno::Noent | Errno::Stale)) => Err(gone),
+            Err(_) => answer,
         }
     }
 
-    /// As [`LisaFs::instead_of_inval`], of a directory in which something was to be made.
+    /// Passes an answer about names in `dirs` on. `ESTALE` may say of a directory's control file that the directory is no
+    /// more at its place: then it has none any more, and is to be restored.
+    pub(super) fn in_place<T>(&self, call: &Call, dirs: &[&LisaNode], answer: Result<T>) -> Result<T> {
+        if !matches!(&answer, Err(Error::Errno(Errno::Stale))) {
+            return answer;
+        }
+        let mut moved = false;
+        for dir in dirs {
+            let Some(Ok(control)) = dir.slot().map(ControlSlot::get) else { continue };
+            match self.stat_file(call, control.id()) {
+                Ok(stat) if stat.key == dir.key => {}
+                Ok(_) | Err(Error::Errno(Errno::Stale | Errno::Noent)) => {
+                    dir.unbind();
+                    moved = true;
+                }
+                Err(_) => {}
+            }
+        }
+        if moved { Err(Error::Unbound) } else { answer }
+    }
+
+    /// What an operation in a directory that failed with `EINVAL` fails with, when that only says that the directory has
+    /// no name any more: `ENOENT`.
     pub(super) fn instead_of_inval_in(&self, call: &Call, error: Error, dir: FdId) -> Error {
         let removed = error.is(Errno::Inval) && self.stat_file(call, dir).is_ok_and(|stat| stat.nlink == 0);
         if removed { Errno::Noent.into() } else { error }

@@ -37,15 +37,15 @@ impl LisaFs {
             }
             FileType::Regular => {}
         }
-        let control = self.reach(call, object)?;
         let (uid, gid) = object.node.owner;
         let meant = Stat { key: object.key, file_type: object.file_type, uid, gid, ..Stat::UNKNOWN };
-        let request = OpenAt { fd: control.id(), flags: open_bits(flags - OpenFlags::TRUNC) };
-        let opened = self.connection().ask(call, &request, |reply, fds| {
-            let open = self.own_open(reply.fd)?;
-            Ok((open, self.shared.donated(fds, &meant, flags)?))
-        });
-        let (open, donated) = opened.map_err(|error| self.instead_of_inval(call, error, object))?;
+        let (control, open, donated) = self.on_object(call, object, |control| {
+            let request = OpenAt { fd: control.id(), flags: open_bits(flags - OpenFlags::TRUNC) };
+            self.connection().ask(call, &request, |reply, fds| {
+                let open = self.own_open(reply.fd)?;
+                Ok((Arc::clone(control), open, self.shared.donated(fds, &meant, flags)?))
+            })
+        })?;
         let handle = Arc::new(LisaHandle::new(&self.shared, (control, open, donated), &meant, flags));
         if flags.contains(OpenFlags::TRUNC) {
             let report = handle.set_stat(call, &SetStat { size: Some(0), ..SetStat::default() })?;

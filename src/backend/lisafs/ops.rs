@@ -9,7 +9,8 @@ use crate::abi::{
 use crate::backend::{
     Backend, Capabilities, ChangeQueue, Created, DirentSink, Found, Handle, Location, NodeKind, Object, Step, WalkEnd,
 };
-use crate::proto::lisafs::{FGetXattr, FStatFs, FSync, FdId, Flush, Mid, OpenAt, Str};
+use crate::proto::lisafs::{FGetXattr, FStatFs, FSync, FdId, Flush, Mid, Str};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// The largest value of an extended attribute (`XATTR_SIZE_MAX`), less what a string of the protocol cannot hold.
@@ -21,6 +22,11 @@ const SYNC_BATCH: usize = 256;
 /// The first step of every operation: one that may not wait ends here, since each takes a message, or may.
 fn enter(call: &Call) -> Result<()> {
     if call.may_wait { Ok(()) } else { Err(Error::WouldWait) }
+}
+
+/// The directory whose control file an operation on an object may need.
+fn dirs_of<'a>(object: &Object<'a, LisaNode>) -> Option<&'a LisaNode> {
+    object.location.map(|at| at.dir)
 }
 
 impl Backend for LisaFs {
@@ -46,8 +52,8 @@ impl Backend for LisaFs {
 
     fn lookup(&self, call: &Call, dir: &LisaNode, name: Name<'_>) -> Result<Found<LisaNode>> {
         enter(call)?;
-        let dir = self.directory(dir)?;
-        self.walk_one(call, dir.id(), name).map(|told| self.found(told))
+        let found = self.directory(dir).and_then(|dir| self.walk_one(call, dir.id(), name));
+        self.in_place(call, &[dir], found).map(|told| self.found(told))
     }
 
     fn walk_many(
@@ -58,12 +64,16 @@ impl Backend for LisaFs {
         out: &mut Vec<Found<LisaNode>>,
     ) -> Result<WalkEnd> {
         enter(call)?;
-        self.walk(call, dir, names, out)
+        let answer = self.walk(call, dir, names, out);
+        self.in_place(call, &[dir], answer)
     }
 
     fn revalidate_many(&self, call: &Call, steps: &[Step<'_, LisaNode>], out: &mut Vec<Stat>) -> Result<()> {
         enter(call)?;
-        self.revalidate(call, steps, out)
+        let answer = self.revalidate(call, steps, out);
+        // The step that was not answered is the one whose directory may have moved.
+        let dir = steps.get(out.len()).map(|step| step.dir);
+        self.in_place(call, dir.as_slice(), answer)
     }
 
     fn revalidate_end(&self, call: &Call, dir: &LisaNode, names: &[Name<'_>], key: InodeKey) -> Result<Option<Stat>> {
@@ -73,20 +83,23 @@ impl Backend for LisaFs {
 
     fn stat(&self, call: &Call, object: Object<'_, LisaNode>) -> Result<Stat> {
         enter(call)?;
-        self.stat_object(call, &object)
+        let answer = self.stat_object(call, &object);
+        self.in_place(call, dirs_of(&object).as_slice(), answer)
     }
 
     fn set_stat(&self, call: &Call, object: Object<'_, LisaNode>, set: &SetStat) -> Result<SetStatReport> {
         enter(call)?;
-        let control = self.reach(call, &object)?;
         let size = if object.file_type == FileType::Directory { Errno::Isdir } else { Errno::Inval };
         let report = set::refused(set, object.file_type, Some(size));
-        set::set_stat(self.connection(), call, control.id(), set, report)
+        let answer =
+            self.on_object(call, &object, |control| set::set_stat(self.connection(), call, control.id(), set, report));
+        self.in_place(call, dirs_of(&object).as_slice(), answer)
     }
 
     fn open(&self, call: &Call, object: Object<'_, LisaNode>, flags: OpenFlags) -> Result<Arc<LisaHandle>> {
         enter(call)?;
-        self.open_file(call, &object, flags)
+        let answer = self.open_file(call, &object, flags);
+        self.in_place(call, dirs_of(&object).as_slice(), answer)
     }
 
     fn create(
@@ -98,12 +111,14 @@ impl Backend for LisaFs {
         mode: Mode,
     ) -> Result<Created<LisaNode, LisaHandle>> {
         enter(call)?;
-        self.create_file(call, dir, name, flags, mode)
+        let answer = self.create_file(call, dir, name, flags, mode);
+        self.in_place(call, &[dir], answer)
     }
 
     fn mkdir(&self, call: &Call, dir: &LisaNode, name: Name<'_>, mode: Mode) -> Result<Found<LisaNode>> {
         enter(call)?;
-        self.make_dir(call, dir, name, mode)
+        let answer = self.make_dir(call, dir, name, mode);
+        self.in_place(call, &[dir], answer)
     }
 
     fn mknod(
@@ -115,42 +130,51 @@ impl Backend for LisaFs {
         mode: Mode,
     ) -> Result<Found<LisaNode>> {
         enter(call)?;
-        self.make_node(call, dir, name, kind, mode)
+        let answer = self.make_node(call, dir, name, kind, mode);
+        self.in_place(call, &[dir], answer)
     }
 
     fn symlink(&self, call: &Call, dir: &LisaNode, name: Name<'_>, target: &[u8]) -> Result<Found<LisaNode>> {
         enter(call)?;
-        self.make_symlink(call, dir, name, target)
+        let answer = self.make_symlink(call, dir, name, target);
+        self.in_place(call, &[dir], answer)
     }
 
     fn link(&self, call: &Call, object: Object<'_, LisaNode>, dir: &LisaNode, name: Name<'_>) -> Result<Stat> {
         enter(call)?;
-        self.make_link(call, &object, dir, name)
+        let answer = self.make_link(call, &object, dir, name);
+        let dirs: SmallVec<[&LisaNode; 2]> = dirs_of(&object).into_iter().chain([dir]).collect();
+        self.in_place(call, &dirs, answer)
     }
 
     fn unlink(&self, call: &Call, dir: &LisaNode, name: Name<'_>) -> Result<()> {
         enter(call)?;
-        self.remove(call, dir, name, FileType::Regular)
+        let answer = self.remove(call, dir, name, FileType::Regular);
+        self.in_place(call, &[dir], answer)
     }
 
     fn rmdir(&self, call: &Call, dir: &LisaNode, name: Name<'_>) -> Result<()> {
         enter(call)?;
-        self.remove(call, dir, name, FileType::Directory)
+        let answer = self.remove(call, dir, name, FileType::Directory);
+        self.in_place(call, &[dir], answer)
     }
 
     fn rename(&self, call: &Call, from: Location<'_, LisaNode>, to: Location<'_, LisaNode>) -> Result<()> {
         enter(call)?;
-        self.rename_name(call, from, to)
+        let answer = self.rename_name(call, from, to);
+        self.in_place(call, &[from.dir, to.dir], answer)
     }
 
     fn readlink(&self, call: &Call, object: Object<'_, LisaNode>) -> Result<Vec<u8>> {
         enter(call)?;
-        self.read_link(call, &object)
+        let answer = self.read_link(call, &object);
+        self.in_place(call, dirs_of(&object).as_slice(), answer)
     }
 
     fn read_dir(&self, call: &Call, dir: &LisaNode, cookie: u64, sink: &mut DirentSink<'_>) -> Result<bool> {
         enter(call)?;
-        self.list(call, dir, cookie, sink)
+        let answer = self.list(call, dir, cookie, sink);
+        self.in_place(call, &[dir], answer)
     }
 
     fn statfs(&self, call: &Call) -> Result<StatFs> {
@@ -163,9 +187,11 @@ impl Backend for LisaFs {
         if !self.connection().offers(Mid::F_GET_XATTR) {
             return Err(Errno::Opnotsupp.into());
         }
-        let control = self.reach(call, &object)?;
-        let request = FGetXattr { fd: control.id(), size: XATTR_MAX, name: Str(name) };
-        self.connection().ask(call, &request, |value, _| Ok(value.0.to_vec()))
+        let answer = self.on_object(call, &object, |control| {
+            let request = FGetXattr { fd: control.id(), size: XATTR_MAX, name: Str(name) };
+            self.connection().ask(call, &request, |value, _| Ok(value.0.to_vec()))
+        });
+        self.in_place(call, dirs_of(&object).as_slice(), answer)
     }
 
     fn sync_many(&self, call: &Call, handles: &[Arc<LisaHandle>]) -> Vec<Result<()>> {
@@ -193,8 +219,8 @@ impl Backend for LisaFs {
 
     fn sync_dir(&self, call: &Call, dir: &LisaNode) -> Result<()> {
         enter(call)?;
-        let dir = self.directory(dir)?;
-        self.sync_open_dir(call, dir.id())
+        let answer = self.directory(dir).and_then(|dir| self.sync_open_dir(call, dir.id()));
+        self.in_place(call, &[dir], answer)
     }
 
     fn restore(&self, call: &Call, node: &LisaNode, at: Location<'_, LisaNode>, key: InodeKey) -> Result<()> {
@@ -202,11 +228,12 @@ impl Backend for LisaFs {
         if node.key != key {
             return Err(Errno::Stale.into());
         }
-        if node.is_bound() {
-            return Ok(());
-        }
-        match self.bind(call, node, at) {
-            Ok(_) => Ok(()),
+        let bound = match node.is_bound() {
+            true => self.hold_open(call, node),
+            false => self.bind(call, node, at).and_then(|_| self.hold_open(call, node)),
+        };
+        match self.in_place(call, &[at.dir], bound) {
+            Ok(()) => Ok(()),
             Err(Error::Errno(Errno::Noent | Errno::Notdir)) => Err(Errno::Stale.into()),
             Err(error) => Err(error),
         }
@@ -235,19 +262,21 @@ impl Backend for LisaFs {
 
     fn release_handles(&self, call: &Call, handles: Vec<Arc<LisaHandle>>) {
         let connection = self.connection();
-        for handle in handles {
-            if handle.is_writer() {
-                if connection.offers(Mid::FLUSH) {
-                    let flushed = connection.ask(call, &Flush { fd: handle.open_id() }, |(), _| Ok(()));
-                    if let Err(error) = flushed {
-                        // Nobody is there to be told: whoever wants to know syncs before.
-                        tracing::debug!(target: "wasi_gofer::lisafs", %error, "a file could not be flushed");
-                    }
+        let mut flushed = None;
+        for handle in handles.iter().filter(|handle| handle.is_writer()) {
+            // While it is open for writing nobody can run it.
+            connection.doomed().hurry();
+            // One that is for reading and writing may be here as both. A descriptor of this host is flushed by its close.
+            let id = Some(handle.open_id()).filter(|id| !handle.has_host_fd() && flushed != Some(*id));
+            if let Some(fd) = id.filter(|_| connection.offers(Mid::FLUSH)) {
+                flushed = id;
+                if let Err(error) = connection.ask(call, &Flush { fd }, |(), _| Ok(())) {
+                    // Nobody is there to be told: whoever wants to know syncs before.
+                    tracing::debug!(target: "wasi_gofer::lisafs", %error, "a file could not be flushed");
                 }
-                // While it is open for writing nobody can run it.
-                connection.doomed().hurry();
             }
         }
+        drop(handles);
         connection.close_due(call);
     }
 }
@@ -255,7 +284,7 @@ impl Backend for LisaFs {
 impl LisaFs {
     fn sync_open_dir(&self, call: &Call, dir: FdId) -> Result<()> {
         let connection = self.connection();
-        let open = connection.ask(call, &OpenAt { fd: dir, flags: 0 }, |reply, _| Ok(connection.own(reply.fd)))?;
+        let open = self.open_dir(call, dir)?;
         connection.ask(call, &FSync { fds: &[open.id()] }, |(), _| Ok(()))
     }
 }

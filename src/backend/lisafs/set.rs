@@ -42,8 +42,11 @@ fn ask(connection: &Connection, call: &Call, control: FdId, set: &SetStat, repor
     if !asked.contains(told.failed) {
         return Err(Errno::Io.into());
     }
-    if let Some(errno) = told.errno {
-        report.fail(told.failed, errno);
+    match told.errno {
+        // No attribute that cannot be set: the object is no more where its control file says.
+        Some(errno @ (Errno::Stale | Errno::Noent)) if told.failed == asked => return Err(errno.into()),
+        Some(errno) => report.fail(told.failed, errno),
+        None => {}
     }
     Ok(())
 }
@@ -75,7 +78,7 @@ pub(super) fn refused(set: &SetStat, file_type: FileType, size: Option<Errno>) -
     report
 }
 
-fn without(set: &SetStat, failed: SetStatMask) -> SetStat {
+pub(super) fn without(set: &SetStat, failed: SetStatMask) -> SetStat {
     fn keep<T>(value: Option<T>, failed: SetStatMask, bit: SetStatMask) -> Option<T> {
         value.filter(|_| !failed.contains(bit))
     }

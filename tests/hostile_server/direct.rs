@@ -1,0 +1,339 @@
+//! The backend alone.
+
+use crate::case::{Case, Expected, What};
+use crate::scene::{CONTENTS, LONG, SHORT, Scene, assert_no_descriptor_is_left, connect, descriptors, memory};
+use crate::{ALONE, files, frames, walks};
+use std::io::{IoSlice, IoSliceMut};
+use std::os::unix::fs::MetadataExt as _;
+use std::sync::Arc;
+use std::time::Instant;
+use wasi_gofer::abi::{Call, Errno, Error, Mode, Name, OpenFlags, Result, SetStat, Timespec};
+use wasi_gofer::backend::lisafs::{LisaFs, LisaHandle, LisaNode};
+use wasi_gofer::backend::{Backend, Found, Handle, Location, NodeKind, Object, Step, WalkEnd};
+use wasi_gofer::proto::lisafs::Mid;
+
+const CALL: &Call = &Call::WAITING;
+
+pub(crate) fn name(name: &str) -> Name<'_> {
+    Name::new(name.as_bytes()).expect("a name")
+}
+
+/// What was found before anybody lied.
+struct Known {
+    root: Found<LisaNode>,
+    d: Found<LisaNode>,
+    f: Found<LisaNode>,
+    l: Found<LisaNode>,
+    /// An open file, where the case is about one.
+    file: Option<Arc<LisaHandle>>,
+}
+
+impl Known {
+    fn new(fs: &LisaFs, what: What) -> Known {
+        let root = fs.root(CALL).expect("the root");
+        let d = fs.lookup(CALL, &root.node, name("d")).expect("there");
+        let f = fs.lookup(CALL, &d.node, name("f")).expect("there");
+        let l = fs.lookup(CALL, &d.node, name("l")).expect("there");
+        let mut known = Known { root, d, f, l, file: None };
+        if by_messages(what) {
+            let flags = OpenFlags::READ | OpenFlags::WRITE;
+            known.file = Some(fs.open(CALL, known.object(), flags).expect("open"));
+        }
+        known
+    }
+
+    fn object(&self) -> Object<'_, LisaNode> {
+        Self::object_of(&self.d, &self.f, "f")
+    }
+
+    fn object_of<'a>(dir: &'a Found<LisaNode>, of: &'a Found<LisaNode>, at: &'static str) -> Object<'a, LisaNode> {
+        let location = Some(Location { dir: &dir.node, name: name(at) });
+        Object { node: &of.node, location, key: of.stat.key, file_type: of.stat.file_type }
+    }
+}
+
+fn by_messages(what: What) -> bool {
+    matches!(what, What::Read | What::Write | What::Append | What::Sync | What::Allocate)
+}
+
+/// Asks; the error, if it is one.
+fn ask(fs: &LisaFs, known: &Known, what: What, call: &Call) -> Result<()> {
+    let file = || known.file.as_ref().expect("opened");
+    match what {
+        What::Mount => Ok(()),
+        What::Walk => {
+            let mut found = Vec::new();
+            let end = fs.walk_many(call, &known.root.node, &[name("d"), name("f")], &mut found)?;
+            assert_eq!((end, found.len()), (WalkEnd::Complete, 2));
+            Ok(())
+        }
+        What::Stat => fs.stat(call, known.object()).map(|_| ()),
+        What::Revalidate => {
+            let step = |dir, at, key| Step { dir, name: name(at), key };
+            let steps = [step(&known.root.node, "d", known.d.stat.key), step(&known.d.node, "f", known.f.stat.key)];
+            fs.revalidate_many(call, &steps, &mut Vec::new())
+        }
+        What::RevalidateEnd => {
+            let names = [name("d"), name("f")];
+            fs.revalidate_end(call, &known.root.node, &names, known.f.stat.key).map(|_| ())
+        }
+        What::Open | What::OpenToWrite => {
+            let access = if what == What::Open { OpenFlags::READ } else { OpenFlags::READ | OpenFlags::WRITE };
+            let handle = fs.open(call, known.object(), access)?;
+            assert_eq!(read(&handle)?, CONTENTS);
+            Ok(())
+        }
+        What::Create => {
+            let flags = OpenFlags::READ | OpenFlags::WRITE;
+            fs.create(call, &known.root.node, name("new"), flags, Mode::new(0o644)).map(|_| ())
+        }
+        What::Mkdir => fs.mkdir(call, &known.root.node, name("new"), Mode::new(0o755)).map(|_| ()),
+        What::Mknod => fs.mknod(call, &known.root.node, name("new"), NodeKind::Regular, Mode::new(0o644)).map(|_| ()),
+        What::Symlink => fs.symlink(call, &known.root.node, name("new"), b"x").map(|_| ()),
+        What::Link => fs.link(call, known.object(), &known.root.node, name("new")).map(|_| ()),
+        What::Rename => {
+            let at = |at| Location { dir: &known.root.node, name: name(at) };
+            fs.rename(call, at("g"), at("new"))
+        }
+        What::Unlink => fs.unlink(call, &known.root.node, name("g")),
+        What::Readlink => fs.readlink(call, Known::object_of(&known.d, &known.l, "l")).map(|_| ()),
+        What::List => fs.read_dir(call, &known.d.node, 0, &mut |_| true).map(|end| assert!(end)),
+        What::StatFs => fs.statfs(CALL).map(|_| ()),
+        What::SetStat => {
+            let set = SetStat { mode: Some(Mode::new(0o600)), ..SetStat::default() };
+            let report = fs.set_stat(call, known.object(), &set)?;
+            report.errno.map_or(Ok(()), |errno| Err(Error::Errno(errno)))
+        }
+        What::Xattr => fs.get_xattr(call, known.object(), b"user.x").map(|_| ()),
+        What::Read => read(file()).map(|_| ()),
+        What::Write => file().write_at(call, &[IoSlice::new(b"HE")], 0).map(|_| ()),
+        What::Append => file().append(call, &[IoSlice::new(b"!")]).map(|_| ()),
+        What::Sync => file().sync(call, false),
+        What::Allocate => file().allocate(call, 0, 5),
+    }
+}
+
+/// A call that ends before a server that stalls goes on.
+fn soon() -> Call {
+    Call { deadline: Some(Instant::now() + SHORT), ..Call::WAITING }
+}
+
+fn read(handle: &LisaHandle) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; 64];
+    let count = handle.read_at(CALL, &mut [IoSliceMut::new(&mut bytes)], 0)?;
+    bytes.truncate(count);
+    Ok(bytes)
+}
+
+/// The mount answers as the host does.
+fn assert_precise(fs: &LisaFs, scene: &Scene, case: &str) {
+    let root = fs.root(CALL).unwrap_or_else(|error| panic!("{case}: the root: {error}"));
+    let mut found = Vec::new();
+    let names = [name("d"), name("f")];
+    let end = fs.walk_many(CALL, &root.node, &names, &mut found);
+    assert_eq!((end, found.len()), (Ok(WalkEnd::Complete), 2), "{case}");
+    let [d, f] = <[_; 2]>::try_from(found).expect("two");
+    let host = std::fs::metadata(scene.host("d/f")).expect("there");
+    let stat = fs.stat(CALL, Known::object_of(&d, &f, "f")).expect("there");
+    assert_eq!((stat.key.ino, stat.key.dev, stat.size), (host.ino(), host.dev(), host.size()), "{case}");
+    let end = fs.revalidate_end(CALL, &root.node, &names, f.stat.key).expect("there");
+    assert_eq!(end.map(|stat| stat.key), Some(f.stat.key), "{case}");
+    let handle = fs.open(CALL, Known::object_of(&d, &f, "f"), OpenFlags::READ).expect("opens");
+    assert_eq!(read(&handle), Ok(std::fs::read(scene.host("d/f")).expect("read")), "{case}");
+    let mut listed = Vec::new();
+    let end = fs.read_dir(CALL, &d.node, 0, &mut |entry| {
+        listed.push(entry.name.as_bytes().to_vec());
+        true
+    });
+    listed.sort();
+    assert_eq!((end, listed), (Ok(true), vec![b"f".to_vec(), b"l".to_vec()]), "{case}");
+    assert_eq!(fs.lookup(CALL, &root.node, name("none")).map(|_| ()), Err(Error::Errno(Errno::Noent)), "{case}");
+}
+
+fn run(case: &Case) {
+    let (scene, socket) = Scene::new();
+    let stalls = matches!(case.expected, Expected::Fails(errnos) if errnos.contains(&Errno::Timedout));
+    if case.what == What::Mount {
+        scene.proxy.arm(case.mid, &case.lie, case.always);
+    }
+    let connected = connect(socket, LONG, !by_messages(case.what));
+    let outcome = connected.and_then(|fs| {
+        let known = Known::new(&fs, case.what);
+        if case.what != What::Mount {
+            scene.proxy.arm(case.mid, &case.lie, case.always);
+        }
+        let began = Instant::now();
+        let outcome = ask(&fs, &known, case.what, &if stalls { soon() } else { Call::WAITING });
+        assert!(!stalls || began.elapsed() < LONG, "{}: took {:?}", case.name, began.elapsed());
+        assert!(scene.proxy.disarm() > 0, "{}: nobody was lied to", case.name);
+        if case.ends {
+            drop(known);
+            // A death behind an answer is seen by the next who asks.
+            let _ = fs.statfs(CALL);
+            let errno = fs.root(CALL).map(|_| ());
+            assert_eq!(errno, Err(Error::Errno(Errno::Io)), "{}", case.name);
+        } else {
+            assert_precise(&fs, &scene, case.name);
+            // With what was believed before, too, unless numbers were mixed up.
+            drop(known);
+            assert_precise(&fs, &scene, case.name);
+        }
+        outcome
+    });
+    match (case.expected, outcome) {
+        (Expected::Works, Ok(())) => {}
+        (Expected::Fails(errnos), Err(Error::Errno(errno))) if errnos.contains(&errno) => {}
+        // The directory above was lied about, too: a cache finds it anew, and is told that there.
+        (Expected::Fails(errnos), Err(Error::Unbound)) if errnos.contains(&Errno::Stale) => {}
+        (expected, outcome) => panic!("{}: {outcome:?} is not {expected:?}", case.name),
+    }
+    if matches!(case.what, What::Create) && !case.ends {
+        // What was made and cannot be used is removed, as far as it was told what it is.
+        let told_another = !case.name.starts_with("create_with");
+        assert!(told_another || !scene.host("new").exists(), "{}: the file is left", case.name);
+    }
+    scene.end();
+}
+
+pub(crate) fn all() -> Vec<Case> {
+    let mut all = walks::cases();
+    all.extend(files::cases());
+    all.extend(frames::cases());
+    all
+}
+
+#[test]
+fn every_lie_costs_an_errno_and_nothing_else() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let cases = all();
+    assert!(cases.len() >= 60, "{}", cases.len());
+    let before = descriptors();
+    // The first ones fill what the process keeps anyway.
+    cases.iter().take(5).for_each(run);
+    let began = memory();
+    for case in &cases {
+        run(case);
+        assert_no_descriptor_is_left(&before, case.name);
+    }
+    let grown = memory().saturating_sub(began);
+    assert!(grown < 24 << 20, "{grown} bytes were taken");
+}
+
+#[test]
+fn names_of_cases_are_each_ones_own() {
+    let mut names: Vec<_> = all().iter().map(|case| case.name).collect();
+    names.sort_unstable();
+    let count = names.len();
+    names.dedup();
+    assert_eq!(names.len(), count);
+}
+
+/// Bytes of the frame with the attributes of one object.
+const STAT_FRAME: usize = 8 + 144;
+
+#[test]
+fn death_at_every_byte_of_an_answer_is_io_at_once() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let before = descriptors();
+    for bytes in 0..STAT_FRAME {
+        let (scene, socket) = Scene::new();
+        let fs = connect(socket, LONG, true).expect("mounted");
+        let known = Known::new(&fs, What::Stat);
+        let lie = Case::new("death", (What::Stat, Mid::F_STAT), Expected::Works, move |reply| reply.cut = Some(bytes));
+        scene.proxy.arm(lie.mid, &lie.lie, false);
+        assert_eq!(ask(&fs, &known, What::Stat, CALL), Err(Error::Errno(Errno::Io)), "{bytes}");
+        assert_eq!(ask(&fs, &known, What::Walk, CALL), Err(Error::Errno(Errno::Io)), "{bytes}");
+        drop((known, fs));
+        scene.end();
+        assert_no_descriptor_is_left(&before, "death");
+    }
+}
+
+#[test]
+fn stall_at_every_byte_of_an_answer_is_timedout_and_the_next_answer_is_right() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let before = descriptors();
+    let (scene, socket) = Scene::new();
+    let fs = connect(socket, LONG, true).expect("mounted");
+    let known = Known::new(&fs, What::Stat);
+    for bytes in 0..STAT_FRAME {
+        let lie =
+            Case::new("stall", (What::Stat, Mid::F_STAT), Expected::Works, move |reply| reply.stall = Some(bytes));
+        scene.proxy.arm(lie.mid, &lie.lie, false);
+        assert_eq!(ask(&fs, &known, What::Stat, &soon()), Err(Error::Errno(Errno::Timedout)), "{bytes}");
+        scene.proxy.disarm();
+        // Not the answer that came late.
+        let figures = fs.statfs(CALL).expect("answered");
+        assert_eq!(figures.name_max, 255, "{bytes}");
+        let stat = fs.stat(CALL, known.object()).expect("answered");
+        assert_eq!((stat.key, stat.size), (known.f.stat.key, CONTENTS.len() as u64), "{bytes}");
+    }
+    drop((known, fs));
+    scene.end();
+    assert_no_descriptor_is_left(&before, "stall");
+}
+
+#[test]
+fn request_that_takes_longer_than_the_timeout_is_timedout_and_leaves_the_next_its_own() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let (scene, socket) = Scene::new();
+    let timeout = std::time::Duration::from_millis(700);
+    let fs = connect(socket, timeout, true).expect("mounted");
+    let known = Known::new(&fs, What::Stat);
+    let lie = Case::new("stall", (What::Stat, Mid::F_STAT), Expected::Works, |reply| reply.stall = Some(9));
+    scene.proxy.arm(lie.mid, &lie.lie, false);
+    let began = Instant::now();
+    assert_eq!(ask(&fs, &known, What::Stat, CALL), Err(Error::Errno(Errno::Timedout)));
+    assert!(began.elapsed() >= timeout);
+    // Who waits for the one that stalls waits no longer than for an answer of his own.
+    assert_eq!(ask(&fs, &known, What::Walk, CALL), Err(Error::Errno(Errno::Timedout)));
+    let cancelled = wasi_gofer::abi::CancelToken::new();
+    cancelled.cancel();
+    let call = Call { cancel: Some(cancelled), ..Call::WAITING };
+    assert_eq!(ask(&fs, &known, What::Walk, &call), Err(Error::Errno(Errno::Canceled)));
+    assert_eq!(ask(&fs, &known, What::Walk, &Call::NOT_WAITING), Err(Error::WouldWait));
+    scene.proxy.disarm();
+    assert_precise(&fs, &scene, "timeout");
+    drop((known, fs));
+    scene.end();
+}
+
+#[test]
+fn answers_that_come_late_are_closed_again() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let before = descriptors();
+    let (scene, socket) = Scene::new();
+    let fs = connect(socket, LONG, true).expect("mounted");
+    let known = Known::new(&fs, What::Open);
+    let counts = fs.rpc_counts();
+    for (what, mid) in [(What::Walk, Mid::WALK), (What::Open, Mid::OPEN_AT), (What::Create, Mid::OPEN_CREATE_AT)] {
+        let lie = Case::new("late", (what, mid), Expected::Works, |reply| reply.stall = Some(0));
+        scene.proxy.arm(lie.mid, &lie.lie, false);
+        assert_eq!(ask(&fs, &known, what, &soon()), Err(Error::Errno(Errno::Timedout)), "{what:?}");
+        scene.proxy.disarm();
+        fs.statfs(CALL).expect("answered");
+        assert_precise(&fs, &scene, "late");
+    }
+    // What was made is there, though nobody was told.
+    assert!(scene.host("new").exists());
+    std::thread::sleep(std::time::Duration::from_millis(1_050));
+    fs.statfs(CALL).expect("answered");
+    assert!(counts.snapshot().iter().any(|count| count.message == "Close"), "{counts}");
+    drop((known, fs));
+    scene.end();
+    assert_no_descriptor_is_left(&before, "late");
+}
+
+#[test]
+fn set_stat_of_times_before_1970_goes_through() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let (scene, socket) = Scene::new();
+    let fs = connect(socket, LONG, true).expect("mounted");
+    let known = Known::new(&fs, What::SetStat);
+    let time = wasi_gofer::abi::SetTime::At(Timespec { secs: -5, nanos: 7 });
+    let set = SetStat { mtime: Some(time), ..SetStat::default() };
+    assert_eq!(fs.set_stat(CALL, known.object(), &set).expect("set").errno, None);
+    assert_eq!(std::fs::metadata(scene.host("d/f")).expect("there").mtime(), -5);
+    drop((known, fs));
+    scene.end();
+}

@@ -1,0 +1,118 @@
+//! A cache over the backend: a guest that goes on while it is lied to.
+
+use crate::case::{Case, What};
+use crate::scene::{LONG, Scene, assert_no_descriptor_is_left, connect, descriptors, memory};
+use crate::{ALONE, direct};
+use std::os::unix::fs::MetadataExt as _;
+use std::time::{Duration, Instant};
+use wasi_gofer::abi::{Call, Errno, Error, Result};
+use wasi_gofer::vfs::{Descriptor, OpenDirectory, OpenHow};
+use wasi_gofer::{CachePolicy, FsOptions, Gofer, GoferCtx, MountOptions};
+
+const CALL: &Call = &Call::WAITING;
+
+/// How long a request may take: a guest that is kept waiting makes a dozen.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Whatever the table's lies concern, once. Each answers, with the truth or an errno, and none of ours.
+fn go_on(ctx: &GoferCtx, root: &OpenDirectory, case: &str) {
+    let fair = |what: &str, outcome: Result<()>| {
+        let fair = matches!(outcome, Ok(()) | Err(Error::Errno(_)));
+        assert!(fair, "{case}: {what} answers {outcome:?}");
+    };
+    fair("stat", ctx.lookup_stat(CALL, "/d/f", true).map(|_| ()));
+    fair("stat of a link", ctx.lookup_stat(CALL, "/d/l", false).map(|_| ()));
+    fair("list", ctx.read_dir_path(CALL, "/d").map(|_| ()));
+    fair("readlink", ctx.read_link_path(CALL, "/d/l").map(|_| ()));
+    fair("read", ctx.open_read_path(CALL, "/d/f").and_then(|file| file.read_at(CALL, &mut [0; 64], 0)).map(|_| ()));
+    let how = OpenHow { create: true, read: true, write: true, ..OpenHow::default() };
+    fair(
+        "create",
+        root.open_at(CALL, b"made", how).and_then(|opened| match opened {
+            Descriptor::File(file) => {
+                file.write(CALL, &[std::io::IoSlice::new(b"x")])?;
+                file.set_size(CALL, 9)?;
+                file.sync(CALL, false)?;
+                file.close(CALL)
+            }
+            Descriptor::Directory(_) => Ok(()),
+        }),
+    );
+    fair("mkdir", root.create_directory_at(CALL, b"dir"));
+    fair("symlink", root.symlink_at(CALL, b"x", b"link"));
+    fair("link", root.link_at(CALL, b"d/f", root, b"hard"));
+    fair("rename", root.rename_at(CALL, b"made", root, b"moved"));
+    fair("times", root.set_times_at(CALL, b"d/f", true, None, None));
+    fair("unlink", root.unlink_at(CALL, b"moved"));
+    fair("rmdir", root.remove_directory_at(CALL, b"dir"));
+}
+
+/// The guest sees what the host has.
+fn assert_precise(ctx: &GoferCtx, scene: &Scene, case: &str) {
+    let stat = ctx.lookup_stat(CALL, "/d/f", true).unwrap_or_else(|error| panic!("{case}: {error}"));
+    let host = std::fs::metadata(scene.host("d/f")).expect("there");
+    assert_eq!((stat.key.ino, stat.size, stat.nlink), (host.ino(), host.size(), host.nlink()), "{case}");
+    let mut names: Vec<_> = ctx.read_dir_path(CALL, "/").expect("listed").into_iter().map(|entry| entry.name).collect();
+    names.sort();
+    let mut there: Vec<_> = std::fs::read_dir(scene.host(".")).expect("listed").flatten().collect();
+    there.sort_by_key(std::fs::DirEntry::file_name);
+    let there: Vec<_> = there.iter().map(|entry| entry.file_name().into_encoded_bytes()).collect();
+    assert_eq!(names, there, "{case}");
+    let mut bytes = [0; 64];
+    let count = ctx.open_read_path(CALL, "/d/f").and_then(|file| file.read_at(CALL, &mut bytes, 0));
+    assert_eq!(
+        count.map(|count| bytes[..count].to_vec()),
+        Ok(std::fs::read(scene.host("d/f")).expect("read")),
+        "{case}"
+    );
+    assert_eq!(ctx.lookup_stat(CALL, "/none", true).map(|_| ()), Err(Error::Errno(Errno::Noent)), "{case}");
+}
+
+fn run(case: &Case, host_fds: bool) {
+    let (scene, socket) = Scene::new();
+    let fs = connect(socket, PATIENCE, host_fds).expect("mounted");
+    let options = MountOptions { read_only: false, fs: FsOptions::with_policy(CachePolicy::Shared) };
+    let gofer = Gofer::builder().mount("/", fs, options).build().expect("the mount is fine");
+    {
+        let ctx = gofer.ctx();
+        let root = ctx.open_preopen(CALL, &ctx.preopens()[0]).expect("the root");
+        assert_precise(&ctx, &scene, case.name);
+        scene.proxy.arm(case.mid, &case.lie, true);
+        let began = Instant::now();
+        go_on(&ctx, &root, case.name);
+        assert!(began.elapsed() < LONG * 3, "{}: took {:?}", case.name, began.elapsed());
+        scene.proxy.disarm();
+        if case.ends {
+            // Ended by whichever operation met the lie first, if one did.
+            if ctx.lookup_stat(CALL, "/d/f", true).is_err() {
+                assert_eq!(
+                    ctx.lookup_stat(CALL, "/d/f", true).map(|_| ()),
+                    Err(Error::Errno(Errno::Io)),
+                    "{}",
+                    case.name
+                );
+            }
+        } else {
+            gofer.drop_caches();
+            assert_precise(&ctx, &scene, case.name);
+        }
+        gofer.check_invariants().unwrap_or_else(|wrong| panic!("{}: {wrong}", case.name));
+    }
+    drop(gofer);
+    scene.end();
+}
+
+#[test]
+fn a_guest_over_every_lie_is_told_an_errno_and_finds_the_truth_again() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let cases = direct::all();
+    let before = descriptors();
+    cases.iter().filter(|case| case.what != What::Mount).take(3).for_each(|case| run(case, true));
+    let began = memory();
+    for case in cases.iter().filter(|case| case.what != What::Mount) {
+        run(case, !matches!(case.what, What::Read | What::Write | What::Append | What::Sync | What::Allocate));
+        assert_no_descriptor_is_left(&before, case.name);
+    }
+    let grown = memory().saturating_sub(began);
+    assert!(grown < 24 << 20, "{grown} bytes were taken");
+}
