@@ -11,8 +11,8 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use wasi_gofer::abi::{Call, Error, Name};
 use wasi_gofer::proto::lisafs::{
-    BindAt, CreateCommon, FListXattr, FStat, FdId, Getdents64, Header, Mid, Mount, Names, OpenAt, OpenCreateAt, PRead,
-    Request, SetStatRequest, StatPath, Walk, WalkStat,
+    AddWatch, BindAt, ChangeQueue, CreateCommon, FListXattr, FStat, FdId, Getdents64, Header, Mid, Mount, Names,
+    OpenAt, OpenCreateAt, PRead, ReadDirStat, Request, SetStatRequest, StatPath, Walk, WalkStat,
 };
 use wasi_gofer::transport::Stream;
 use wasi_gofer::transport::lisafs::Client;
@@ -98,6 +98,9 @@ fuzz_target!(|input: &[u8]| {
         ask(client, script, &OpenCreateAt { common, flags: 0, name }, |_| ());
         ask(client, script, &PRead { offset: 0, fd, count: 100 }, |read| assert!(read.data.len() <= 16 * 1024));
         ask(client, script, &Getdents64 { fd, count: 4096 }, |list| assert_eq!(list.iter().count(), list.len()));
+        ask(client, script, &ReadDirStat { fd, count: 4096 }, |list| assert_eq!(list.iter().count(), list.len()));
+        ask(client, script, &ChangeQueue {}, |_| ());
+        ask(client, script, &AddWatch { queue: fd, dir: fd }, |_| ());
         ask(client, script, &FListXattr { fd, size: 0 }, |list| assert_eq!(list.iter().count(), list.len()));
         ask(client, script, &BindAt { common, socket_type: 1, name }, |_| ());
     }

@@ -43,6 +43,13 @@ fn reply(reply: AnyReply<'_>) {
                 let _ = (entry.name(), entry.file_type(), entry.dev());
             }
         }
+        AnyReply::ReadDirStat(entries) => {
+            assert_eq!(entries.iter().count(), entries.len());
+            for entry in entries.iter() {
+                let _ = (entry.name(), entry.file_type());
+                attributes(entry.stat);
+            }
+        }
         AnyReply::FListXattr(names) => assert_eq!(names.iter().count(), names.len()),
         _ => {}
     }

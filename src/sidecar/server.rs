@@ -5,7 +5,7 @@
 use super::export::{Export, Limits};
 use super::lisafs::Lisafs;
 use super::quota::Quota;
-use super::service::Service;
+use super::service::{STACK, Service};
 use crate::abi::{Errno, Result};
 use crate::hostfs::errno::from_std;
 use crate::sync::monotonic;
@@ -21,9 +21,6 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-
-/// Bytes of a connection's stack. A message is handled without recursion; what is large is on the heap.
-pub(super) const STACK: usize = 256 * 1024;
 
 /// How long the next connection waits when there was no descriptor or no memory for one.
 const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };

@@ -71,6 +71,7 @@ struct Outcome {
 }
 
 /// How a run goes.
+#[derive(Default)]
 struct Run {
     name: &'static str,
     options: FsOptions,
@@ -79,12 +80,6 @@ struct Run {
     bursts: u64,
     /// Whether a sidecar serves the tree.
     over_sidecar: bool,
-}
-
-impl Default for Run {
-    fn default() -> Self {
-        Run { name: "", options: FsOptions::default(), checks: 0, bursts: 0, over_sidecar: false }
-    }
 }
 
 fn shared(watches: usize) -> FsOptions {

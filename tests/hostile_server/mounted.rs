@@ -75,7 +75,7 @@ fn run(case: &Case, host_fds: bool) {
     let gofer = Gofer::builder().mount("/", fs, options).build().expect("the mount is fine");
     {
         let ctx = gofer.ctx();
-        let root = ctx.open_root(CALL).expect("the root");
+        let root = ctx.open_preopen(CALL, &ctx.preopens()[0]).expect("the root");
         assert_precise(&ctx, &scene, case.name);
         scene.proxy.arm(case.mid, &case.lie, true);
         let began = Instant::now();

@@ -13,6 +13,7 @@ mod differences;
 #[allow(dead_code, reason = "the suite's own, of which some is for other subjects")]
 mod harness;
 mod queue;
+mod rpcs;
 #[path = "../interop/runsc.rs"]
 #[allow(dead_code, reason = "the other tests' own")]
 mod runsc;

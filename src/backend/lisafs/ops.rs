@@ -266,19 +266,21 @@ impl Backend for LisaFs {
 
     fn release_handles(&self, call: &Call, handles: Vec<Arc<LisaHandle>>) {
         let connection = self.connection();
-        for handle in handles {
-            if handle.is_writer() {
-                if connection.offers(Mid::FLUSH) {
-                    let flushed = connection.ask(call, &Flush { fd: handle.open_id() }, |(), _| Ok(()));
-                    if let Err(error) = flushed {
-                        // Nobody is there to be told: whoever wants to know syncs before.
-                        tracing::debug!(target: "wasi_gofer::lisafs", %error, "a file could not be flushed");
-                    }
+        let mut flushed = None;
+        for handle in handles.iter().filter(|handle| handle.is_writer()) {
+            // While it is open for writing nobody can run it.
+            connection.doomed().hurry();
+            // One that is for reading and writing may be here as both. A descriptor of this host is flushed by its close.
+            let id = Some(handle.open_id()).filter(|id| !handle.has_host_fd() && flushed != Some(*id));
+            if let Some(fd) = id.filter(|_| connection.offers(Mid::FLUSH)) {
+                flushed = id;
+                if let Err(error) = connection.ask(call, &Flush { fd }, |(), _| Ok(())) {
+                    // Nobody is there to be told: whoever wants to know syncs before.
+                    tracing::debug!(target: "wasi_gofer::lisafs", %error, "a file could not be flushed");
                 }
-                // While it is open for writing nobody can run it.
-                connection.doomed().hurry();
             }
         }
+        drop(handles);
         connection.close_due(call);
     }
 }

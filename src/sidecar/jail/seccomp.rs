@@ -101,6 +101,7 @@ const SOL_SOCKET: u32 = libc::SOL_SOCKET.cast_unsigned();
 
 /// What a channel's socket is.
 const CHANNEL_SOCKET: u32 = (libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC).cast_unsigned();
+
 /// `SO_RCVTIMEO_NEW` and `SO_SNDTIMEO_NEW` of asm-generic/socket.h, which rustix asks for first.
 const SO_RCVTIMEO_NEW: u32 = 66;
 const SO_SNDTIMEO_NEW: u32 = 67;

@@ -2,8 +2,8 @@
 //!
 //! `session.rs` is one connection: its numbers of files, and which message is answered where. The others are the messages
 //! by subject: `names.rs` walks and changes of names, `attributes.rs`, `files.rs` open files, `directories.rs` listings,
-//! `sockets.rs`, `xattr.rs`, `changes.rs` watches; `open_file.rs` is what an open file is, and `channels.rs` the further ways
-//! over which messages come.
+//! `sockets.rs`, `xattr.rs`, `changes.rs` watches; `open_file.rs` is what an open file is, and `channel.rs` and `channels.rs`
+//! the further ways over which messages come.
 //!
 //! # Where it does more than gVisor's gofer
 //!
@@ -18,6 +18,7 @@
 
 mod attributes;
 mod changes;
+mod channel;
 mod channels;
 mod directories;
 mod files;
@@ -55,7 +56,7 @@ impl Service for Lisafs {
     fn serve(&self, stream: Stream) {
         let limit = self.shared.export.limits.max_message;
         let session = Arc::new(Session::new(Arc::clone(&self.shared)));
-        let _ending = EndsChannels(Arc::clone(&session));
+        let _ending = EndsChannels(Arc::clone(&session.channels));
         let mut server = Server::new(stream, limit);
         loop {
             match server.serve(&Call::WAITING, |incoming, to| session.answer(incoming, to)) {

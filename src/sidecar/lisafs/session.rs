@@ -56,7 +56,7 @@ const OFFERED_XATTRS: &[Mid] = &[Mid::F_GET_XATTR, Mid::F_SET_XATTR, Mid::F_LIST
 pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
     pub(super) ids: Mutex<Ids>,
-    pub(super) channels: Channels,
+    pub(super) channels: Arc<Channels>,
 }
 
 /// Writes an answer. What does not fit is `EOVERFLOW`.
@@ -67,7 +67,7 @@ pub(super) fn write(to: &mut Writer<'_>, answer: &impl Encode) -> Result<(), Err
 impl Session {
     pub(super) fn new(shared: Arc<Shared>) -> Session {
         let limits = shared.export.limits;
-        Session { ids: Mutex::new(Ids::new(limits.controls, limits.opens)), channels: Channels::default(), shared }
+        Session { ids: Mutex::new(Ids::new(limits.controls, limits.opens)), channels: Arc::default(), shared }
     }
 
     /// Answers one request.

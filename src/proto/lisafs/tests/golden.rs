@@ -2,10 +2,8 @@
 //! was; the rest of them is zeros here.
 
 use crate::abi::Name;
-use crate::proto::lisafs::{
-    AnyReply, AnyRequest, Close, Decode, DecodeError, Encode, FdId, Header, Mid, Mount, MountReply, Names, OpenAt,
-    OpenReply, PRead, PReadReply, Request, Walk, WalkReply, WalkStatus, Writer, decode,
-};
+use crate::proto::lisafs::*;
+use zerocopy::little_endian::I32;
 
 /// The bytes of a text of hexadecimal digits.
 fn hex(text: &str) -> Vec<u8> {
@@ -119,4 +117,31 @@ fn sizes_of_fixed_messages_are_the_protocol_s() {
     assert_eq!((size_of::<w::Statx>(), size_of::<w::Inode>(), w::HEADER_BYTES), (144, 152, 8));
     assert_eq!(decode::<w::OpenCreateAtReply<'_>>(&[0; 160]).map(|_| ()), Ok(()));
     assert!(decode::<w::OpenCreateAtReply<'_>>(&[0; 159]).is_err() && decode::<w::BindAtReply<'_>>(&[0; 159]).is_err());
+}
+
+/// The bytes that docs/LISAFS.md shows.
+#[test]
+fn messages_of_ours_are_the_bytes_that_are_documented() {
+    assert_eq!(request(&ChangeQueue {}), hex("00000000 0001 0000"));
+    let queue = frame(Mid::CHANGE_QUEUE, &ChangeQueueReply { queue: FdId::new(9) });
+    assert_eq!(queue, hex("08000000 0001 0000 | 0900000000000000"));
+    let add = AddWatch { queue: FdId::new(9), dir: FdId::new(1) };
+    assert_eq!(request(&add), hex("10000000 0101 0000 | 0900000000000000 0100000000000000"));
+    let added = frame(Mid::ADD_WATCH, &AddWatchReply { watch: 1, flags: WATCH_ATTRIBUTES });
+    assert_eq!(added, hex("08000000 0101 0000 | 01000000 01000000"));
+    let watches = [1, 2].map(I32::new);
+    let remove = request(&RemoveWatch { queue: FdId::new(9), watches: &watches });
+    assert_eq!(remove, hex("12000000 0201 0000 | 0900000000000000 0200 01000000 02000000"));
+    assert_eq!(frame(Mid::REMOVE_WATCH, &()), hex("00000000 0201 0000"));
+    let list = ReadDirStat { fd: FdId::new(3), count: -65_536 };
+    assert_eq!(request(&list), hex("10000000 0301 0000 | 0300000000000000 0000ffff 00000000"));
+    let mut listed = Vec::new();
+    let mut writer = Writer::new(&mut listed, 1 << 20);
+    let stat = Statx { mask: 0xfff.into(), ..Statx::default() };
+    let entry = StatDirent { offset: 7, stat: &stat, kind: 8, raw_name: Str(b"hello") };
+    assert!(DirentsWriter::new(&mut writer).expect("it fits").push(&entry));
+    let mut expected = hex("0100 | 0700000000000000 ff0f0000");
+    expected.resize(2 + 8 + 144, 0);
+    expected.extend(hex("08 0500 68656c6c6f"));
+    assert_eq!(listed, expected);
 }

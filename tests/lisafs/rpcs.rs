@@ -1,0 +1,241 @@
+//! How many requests operations of a guest cost, over a cache.
+
+use crate::runsc::Runsc;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
+use wasi_gofer::abi::{Call, Errno, Error};
+use wasi_gofer::backend::lisafs::{LisaFs, LisaFsOptions, RpcCounts};
+use wasi_gofer::sidecar::{Export, Server};
+use wasi_gofer::transport::Stream;
+use wasi_gofer::vfs::{Descriptor, OpenDirectory, OpenFile, OpenHow};
+use wasi_gofer::{CachePolicy, FsOptions, Gofer, GoferCtx, MountOptions};
+
+const CALL: &Call = &Call::WAITING;
+
+struct Guest {
+    _gofer: Gofer,
+    ctx: GoferCtx,
+    root: OpenDirectory,
+    counts: Arc<RpcCounts>,
+}
+
+fn make_tree(root: &Path) {
+    std::fs::create_dir_all(root.join("a/b/c")).expect("made");
+    std::fs::write(root.join("a/b/c/f"), "hello").expect("written");
+    std::fs::create_dir(root.join("many")).expect("made");
+    for number in 0..1_000 {
+        std::fs::write(root.join(format!("many/entry-{number:04}")), "").expect("written");
+    }
+}
+
+impl Guest {
+    fn new(socket: UnixStream, policy: CachePolicy) -> Guest {
+        let fs = LisaFs::connect(socket, LisaFsOptions::default()).expect("mounted");
+        let counts = fs.rpc_counts();
+        let options = MountOptions { read_only: false, fs: FsOptions::with_policy(policy) };
+        let gofer = Gofer::builder().mount("/", fs, options).build().expect("the mount is fine");
+        let ctx = gofer.ctx();
+        let root = ctx.open_preopen(CALL, &ctx.preopens()[0]).expect("the root");
+        Guest { _gofer: gofer, ctx, root, counts }
+    }
+
+    /// What `op` costs. Closing is left out: it happens when there is enough to close, or it is time.
+    fn cost<T>(&self, op: impl FnOnce(&Guest) -> T) -> String {
+        let count = |message: &str| {
+            self.counts.snapshot().iter().find(|count| count.message == message).map_or(0, |count| count.count)
+        };
+        let before = self.counts.snapshot();
+        op(self);
+        let was = |message: &str| before.iter().find(|count| count.message == message).map_or(0, |count| count.count);
+        let after = self.counts.snapshot();
+        let spent = after.iter().filter(|spent| spent.message != "Close" && count(spent.message) > was(spent.message));
+        let told = spent.map(|spent| format!("{}={}", spent.message, spent.count - was(spent.message)));
+        told.collect::<Vec<_>>().join(" ")
+    }
+
+    fn stat(&self, path: &str) {
+        guest_stat(&self.ctx, path);
+    }
+
+    fn open(&self, path: &str, how: OpenHow) -> OpenFile {
+        match self.root.open_at(CALL, path.as_bytes(), how).expect("opens") {
+            Descriptor::File(file) => file,
+            Descriptor::Directory(_) => panic!("{path} is a directory"),
+        }
+    }
+
+    fn read(&self, file: &OpenFile) {
+        let mut bytes = [0; 5];
+        assert_eq!(file.read_at(CALL, &mut [std::io::IoSliceMut::new(&mut bytes)], 0), Ok(5));
+        assert_eq!(&bytes, b"hello");
+    }
+}
+
+const READ: OpenHow = OpenHow {
+    follow: true,
+    create: false,
+    exclusive: false,
+    truncate: false,
+    directory: false,
+    read: true,
+    write: false,
+    append: false,
+    sync: false,
+    dsync: false,
+};
+
+/// One row: what is done, and what it costs in `exclusive` and in `shared`.
+type Row = (&'static str, fn(&Guest), &'static str, &'static str);
+
+const ROWS: &[Row] = &[
+    ("stat of 4 components, cold", |guest| guest.stat("/a/b/c/f"), "Walk=1", "Walk=1"),
+    ("stat of 4 components, warm", |guest| guest.stat("/a/b/c/f"), "", "WalkStat=1"),
+    (
+        "stat of a missing name, cold",
+        |guest| assert!(guest.ctx.lookup_stat(CALL, "/a/b/c/none", true).is_err()),
+        "Walk=1",
+        "Walk=1 WalkStat=1",
+    ),
+    (
+        "stat of a missing name, warm",
+        |guest| assert!(guest.ctx.lookup_stat(CALL, "/a/b/c/none", true).is_err()),
+        "",
+        "Walk=1 WalkStat=1",
+    ),
+    (
+        "open and close, cold",
+        |guest| guest.open("a/b/c/f", READ).close(CALL).expect("closed"),
+        "OpenAt=1",
+        "WalkStat=1 OpenAt=1",
+    ),
+    (
+        "open and close, warm",
+        |guest| guest.open("a/b/c/f", READ).close(CALL).expect("closed"),
+        "",
+        "WalkStat=1 OpenAt=1",
+    ),
+    (
+        "open, read 10 times, stat and close",
+        |guest| {
+            let file = guest.open("a/b/c/f", READ);
+            (0..10).for_each(|_| guest.read(&file));
+            assert_eq!(file.stat(CALL).expect("open").size, 5);
+            file.close(CALL).expect("closed");
+        },
+        "",
+        "WalkStat=1 OpenAt=1",
+    ),
+    (
+        "list 1000 entries, cold",
+        |guest| assert_eq!(guest.ctx.read_dir_path(CALL, "/many").expect("listed").len(), 1_000),
+        "Walk=1 OpenAt=1 Getdents64=2",
+        "Walk=1 OpenAt=2 Getdents64=2",
+    ),
+    (
+        "list 1000 entries, warm",
+        |guest| assert_eq!(guest.ctx.read_dir_path(CALL, "/many").expect("listed").len(), 1_000),
+        "",
+        "WalkStat=1 OpenAt=2 Getdents64=2",
+    ),
+    (
+        "create, write, sync and close",
+        |guest| {
+            let file = guest.open("new", OpenHow { create: true, write: true, ..READ });
+            assert_eq!(file.write(CALL, &[std::io::IoSlice::new(b"hello")]), Ok(5));
+            file.sync(CALL, false).expect("synced");
+            file.close(CALL).expect("closed");
+        },
+        "OpenCreateAt=1",
+        "OpenCreateAt=1",
+    ),
+    (
+        "rename",
+        |guest| guest.root.rename_at(CALL, b"new", &guest.root, b"moved").expect("moved"),
+        "Walk=1 RenameAt=1",
+        "RenameAt=1",
+    ),
+    ("unlink", |guest| guest.root.unlink_at(CALL, b"moved").expect("removed"), "UnlinkAt=1", "UnlinkAt=1"),
+    (
+        "mkdir and rmdir",
+        |guest| {
+            guest.root.create_directory_at(CALL, b"dir").expect("made");
+            guest.root.remove_directory_at(CALL, b"dir").expect("removed");
+        },
+        "MkdirAt=1 UnlinkAt=1",
+        "MkdirAt=1 UnlinkAt=1",
+    ),
+    (
+        "set times",
+        |guest| {
+            let now = Some(wasi_gofer::abi::SetTime::Now);
+            guest.root.set_times_at(CALL, b"a/b/c/f", true, now, now).expect("set");
+        },
+        "SetStat=1",
+        "SetStat=1 WalkStat=1",
+    ),
+];
+
+fn run(guest: &Guest, server: &str, policy: CachePolicy) {
+    let mut wrong = Vec::new();
+    for (what, op, exclusive, shared) in ROWS {
+        let expected = if policy == CachePolicy::Exclusive { exclusive } else { shared };
+        let cost = guest.cost(op);
+        if cost != *expected {
+            wrong.push(format!("{what}: {cost:?}, not {expected:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{server}, {policy}:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn operations_over_our_own_server_cost_what_they_must() {
+    for policy in [CachePolicy::Exclusive, CachePolicy::Shared] {
+        let dir = tempfile::tempdir().expect("a directory");
+        make_tree(dir.path());
+        let server = Server::lisafs(Export::open_ambient(dir.path()).expect("an export")).expect("a server");
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        server.serve(Stream::new(theirs.into()).expect("a stream")).expect("served");
+        run(&Guest::new(ours, policy), "our own server", policy);
+    }
+}
+
+#[test]
+fn operations_over_gvisors_gofer_cost_what_they_must() {
+    for policy in [CachePolicy::Exclusive, CachePolicy::Shared] {
+        let Some((runsc, socket)) = Runsc::start("rpcs", &[]) else { return };
+        make_tree(&runsc.root());
+        let guest = Guest::new(socket, policy);
+        run(&guest, "gVisor's gofer", policy);
+        drop(guest);
+        runsc.end();
+    }
+}
+
+#[test]
+fn files_of_a_walk_over_many_are_closed_by_hundreds() {
+    let dir = tempfile::tempdir().expect("a directory");
+    make_tree(dir.path());
+    let server = Server::lisafs(Export::open_ambient(dir.path()).expect("an export")).expect("a server");
+    let (ours, theirs) = UnixStream::pair().expect("a pair");
+    server.serve(Stream::new(theirs.into()).expect("a stream")).expect("served");
+    let options = LisaFsOptions { control_limit: 50, ..LisaFsOptions::default() };
+    let fs = LisaFs::connect(ours, options).expect("mounted");
+    let counts = fs.rpc_counts();
+    let options = MountOptions { read_only: false, fs: FsOptions::with_policy(CachePolicy::Exclusive) };
+    let gofer = Gofer::builder().mount("/", fs, options).build().expect("the mount is fine");
+    let ctx = gofer.ctx();
+    (0..1_000).for_each(|number| guest_stat(&ctx, &format!("/many/entry-{number:04}")));
+    let told =
+        |message: &str| counts.snapshot().iter().find(|told| told.message == message).map_or(0, |told| told.count);
+    let closes = told("Close");
+    // 950 of them by hundreds, and a few more if this took seconds.
+    assert!((9..=30).contains(&closes), "{counts}");
+    assert_eq!(told("Walk"), 1_000, "{counts}");
+    let missing = ctx.lookup_stat(CALL, "/many/none", true).map(|_| ());
+    assert_eq!(missing, Err(Error::Errno(Errno::Noent)));
+}
+
+fn guest_stat(ctx: &GoferCtx, path: &str) {
+    ctx.lookup_stat(CALL, path, true).expect("there");
+}
