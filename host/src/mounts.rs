@@ -5,12 +5,14 @@ use crate::{exit, rlimit, sys};
 use anyhow::{Result, bail};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
+use wasi_gofer::abi::Errno;
 use wasi_gofer::backend::directfs::FdBudget;
-use wasi_gofer::backend::lisafs::Program;
-use wasi_gofer::{DirectFs, FsOptions, Gofer, LisaFs, MemoryFs, MountOptions};
+use wasi_gofer::backend::lisafs::{HardLisaFs, Program};
+use wasi_gofer::{DirectFs, FsOptions, Gofer, LisaFs, MemoryFs, MountOptions, SharedBackend};
 
 /// A memory mount holds one object for this many bytes of its size, since objects take memory beside their contents.
 const BYTES_PER_OBJECT: u64 = 4096;
@@ -143,28 +145,39 @@ fn idle_handle_limit(open_files: Option<u64>, mounts: usize) -> usize {
 }
 
 /// What the server of a mount serves; one that is not there yet is started.
-fn connect(spec: &MountSpec, remote: &Remote) -> Result<LisaFs> {
+fn connect(spec: &MountSpec, remote: &Remote) -> Result<SharedBackend> {
     let options = remote.options.clone();
-    let (connected, server) = match &remote.server {
+    let server = match &remote.server {
+        Server::Start { root, .. } => format!("a sidecar for `{}`", root.display()),
+        Server::Socket(path) => format!("the server at `{}`", path.display()),
+        Server::Fd(fd) => format!("the server at descriptor {fd}"),
+    };
+    let connected = match &remote.server {
         Server::Start { root, jail } => {
             // The command itself, also where the file that it was started from is another by now.
             let sidecar = Program::new("/proc/self/exe", root).before(["serve"]).jail(jail).read_only(spec.read_only);
-            (LisaFs::start(&sidecar, options), format!("a sidecar for `{}`", root.display()))
+            if remote.hard {
+                HardLisaFs::start(sidecar, options).map(SharedBackend::new)
+            } else {
+                LisaFs::start(&sidecar, options).map(SharedBackend::new)
+            }
         }
         Server::Socket(path) => {
-            let server = format!("the server at `{}`", path.display());
-            match UnixStream::connect(path) {
-                Ok(socket) => (LisaFs::connect(socket, options), server),
-                Err(error) => bail!("mount at `{}`: {server}: {error}", spec.dst),
+            let path = path.clone();
+            let connect = move || match UnixStream::connect(&path) {
+                Ok(socket) => Ok(OwnedFd::from(socket)),
+                Err(error) => Err(Errno::from_raw(error.raw_os_error().unwrap_or_default()).into()),
+            };
+            if remote.hard {
+                HardLisaFs::connect(connect, options).map(SharedBackend::new)
+            } else {
+                connect().and_then(|socket| LisaFs::connect(socket, options)).map(SharedBackend::new)
             }
         }
-        Server::Fd(fd) => {
-            let server = format!("the server at descriptor {fd}");
-            match sys::inherited(*fd) {
-                Ok(socket) => (LisaFs::connect(socket, options), server),
-                Err(error) => bail!("mount at `{}`: {server}: {error}", spec.dst),
-            }
-        }
+        Server::Fd(fd) => match sys::inherited(*fd) {
+            Ok(socket) => LisaFs::connect(socket, options).map(SharedBackend::new),
+            Err(error) => bail!("mount at `{}`: {server}: {error}", spec.dst),
+        },
     };
     match connected {
         Ok(files) => Ok(files),

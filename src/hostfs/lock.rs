@@ -1,8 +1,10 @@
 //! Advisory locks of whole trees.
 
+use super::Keys;
 use super::errno::retry;
-use crate::abi::{Errno, Error, Result};
-use rustix::fd::{BorrowedFd, OwnedFd};
+use super::stat::{expect, stat_fd};
+use crate::abi::{Errno, Error, InodeKey, Result};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use std::path::Path;
 
@@ -15,8 +17,13 @@ pub(crate) fn lock_exclusive(fd: BorrowedFd<'_>) -> Result<()> {
     })
 }
 
-/// A descriptor by which the directory at a path of this process can be locked.
-pub(crate) fn open_to_lock(path: &Path) -> Result<OwnedFd> {
+/// Takes the lock of the directory at a path of this process, which must be the object with `key` as far as that tells it:
+/// `ESTALE` for another one.
+pub(crate) fn lock_directory(path: &Path, key: InodeKey) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    retry(|| open(path, flags, Mode::empty()))
+    let dir = retry(|| open(path, flags, Mode::empty()))?;
+    let keys = if key.birth_ns.is_some() { Keys::WithBirth } else { Keys::WithoutBirth };
+    expect(stat_fd(keys, dir.as_fd())?, key)?;
+    lock_exclusive(dir.as_fd())?;
+    Ok(dir)
 }

@@ -13,6 +13,8 @@ pub(crate) struct Remote {
     pub(crate) server: Server,
     /// How the connection is used.
     pub(crate) options: LisaFsOptions,
+    /// Whether calls wait for a server that is gone.
+    pub(crate) hard: bool,
 }
 
 /// Where a server is.
@@ -82,11 +84,13 @@ impl RemoteKeys {
         let defaults = LisaFsOptions::default();
         let options = LisaFsOptions {
             timeout: self.timeout.unwrap_or(defaults.timeout),
-            hard,
             host_fds: self.host_fds.unwrap_or(defaults.host_fds),
             ..defaults
         };
-        Ok(Source::Lisafs(Remote { server, options }))
+        if hard && let Server::Fd(fd) = server {
+            bail!("`hard` needs a server that can be connected to again, which `fd={fd}` is not");
+        }
+        Ok(Source::Lisafs(Remote { server, options, hard }))
     }
 }
 
@@ -129,21 +133,18 @@ mod tests {
             ("socket=/run/x", Server::Socket("/run/x".into())),
             ("fd=7", Server::Fd(7)),
         ] {
-            assert_eq!(remote(text), Remote { server, options: LisaFsOptions::default() }, "{text}");
+            assert_eq!(remote(text), Remote { server, options: LisaFsOptions::default(), hard: false }, "{text}");
         }
     }
 
     #[test]
     fn mount_of_lisafs_has_every_option() {
-        let options = LisaFsOptions {
-            timeout: Duration::from_millis(250),
-            hard: true,
-            host_fds: false,
-            ..LisaFsOptions::default()
-        };
-        assert_eq!(remote("src=/s,timeout=250ms,hard,host_fds=off").options, options);
-        assert!(!remote("src=/s,soft").options.hard);
-        assert!(remote("src=/s,soft=off").options.hard);
+        let options =
+            LisaFsOptions { timeout: Duration::from_millis(250), host_fds: false, ..LisaFsOptions::default() };
+        let found = remote("src=/s,timeout=250ms,hard,host_fds=off");
+        assert_eq!((found.options, found.hard), (options, true));
+        assert!(!remote("src=/s,soft").hard);
+        assert!(remote("src=/s,soft=off").hard);
     }
 
     #[test]
@@ -159,6 +160,7 @@ mod tests {
             ("type=lisafs,socket=/x,jail=auto", "`jail=auto` is for a sidecar that is started"),
             ("type=lisafs,src=/s,jail=on", "`on` for `jail`"),
             ("type=lisafs,src=/s,hard,soft", "both `hard` and `soft`"),
+            ("type=lisafs,fd=7,hard", "`fd=7` is not"),
             ("type=lisafs,src=/s,hard=off,soft=off", "neither"),
             ("type=lisafs,src=/s,timeout=0", "10ms to 1h"),
             ("type=lisafs,src=/s,size=1m", "`size` belongs to type=memory"),

@@ -8,12 +8,12 @@ use super::numbers::Number;
 use super::program::Program;
 use super::told;
 use crate::abi::{Call, Errno, FileType, InodeKey, Result, Stat};
-use crate::hostfs::{FdBudget, Keys, lock, stat};
+use crate::hostfs::{FdBudget, Keys, lock};
 use crate::proto::lisafs::{FStatFs, Mid, Statx};
 use crate::transport::Stream;
 use crate::transport::lisafs::Client;
 use parking_lot::Mutex;
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::OwnedFd;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -104,14 +104,10 @@ impl LisaFs {
     /// when another directory has the path by now.
     pub(super) fn lock_own_tree(&self) -> Result<()> {
         let Some(path) = &self.started_for else { return Ok(()) };
-        let mut lock = self.lock.lock();
-        if lock.is_some() {
-            return Ok(());
+        let mut held = self.lock.lock();
+        if held.is_none() {
+            *held = Some(lock::lock_directory(path, self.root_key)?);
         }
-        let dir = lock::open_to_lock(path)?;
-        stat::expect(stat::stat_fd(self.shared.keys, dir.as_fd())?, self.root_key)?;
-        lock::lock_exclusive(dir.as_fd())?;
-        *lock = Some(dir);
         Ok(())
     }
 
@@ -119,6 +115,12 @@ impl LisaFs {
     #[must_use]
     pub fn root_key(&self) -> InodeKey {
         self.root_key
+    }
+
+    /// Whether the connection ended: every operation that needs the server is `EIO` from then on.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.shared.connection.is_over()
     }
 
     /// The counters of this connection's requests, which go on counting while the backend is mounted.
