@@ -10,7 +10,7 @@ use std::io::{Read as _, Write as _};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -98,7 +98,7 @@ impl Proxy {
     }
 }
 
-fn run(shared: &Shared, mut client: &UnixStream, mut server: &UnixStream, root: &PathBuf) -> std::io::Result<()> {
+fn run(shared: &Shared, mut client: &UnixStream, mut server: &UnixStream, root: &Path) -> std::io::Result<()> {
     loop {
         let mut header = [0; 8];
         client.read_exact(&mut header)?;
@@ -112,7 +112,7 @@ fn run(shared: &Shared, mut client: &UnixStream, mut server: &UnixStream, root: 
         server.read_exact(&mut payload)?;
         let (cut, stall, behind) = (None, None, Vec::new());
         let mut reply =
-            Reply { mid: answer, payload, fds, announced: None, cut, stall, behind, root: root.clone(), nth: 0 };
+            Reply { mid: answer, payload, fds, announced: None, cut, stall, behind, root: root.to_owned(), nth: 0 };
         let lie = {
             let mut state = shared.state.lock().expect("no panic");
             let lie = state

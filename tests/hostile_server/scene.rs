@@ -53,8 +53,9 @@ impl Scene {
     }
 }
 
+/// Mounted over the socket alone: what goes through shared memory does not pass the proxy.
 pub(crate) fn connect(socket: UnixStream, timeout: Duration, host_fds: bool) -> wasi_gofer::abi::Result<LisaFs> {
-    LisaFs::connect(socket, LisaFsOptions { timeout, host_fds, ..LisaFsOptions::default() })
+    LisaFs::connect(socket, LisaFsOptions { timeout, host_fds, channels: 0, ..LisaFsOptions::default() })
 }
 
 /// Descriptors of this process.

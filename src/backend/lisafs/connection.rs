@@ -3,9 +3,9 @@
 //! Whoever asks does so through [`Connection::ask`]; how the request travels is this file's alone. A channel that is free
 //! is taken where there is one, else the socket, else it waits.
 
+use super::LisaFsOptions;
 use super::counts::RpcCounts;
 use super::numbers::{BATCH, Doomed, Number};
-use super::{LisaFsOptions, told};
 use crate::abi::{Call, Errno, Error, Result};
 use crate::proto::lisafs::{Close, FdId, Inode, Mid, Offered, Request};
 use crate::sync::{expired, monotonic};
@@ -174,7 +174,7 @@ impl Connection {
             tracing::warn!(target: "wasi_gofer::lisafs", %reason, "the connection to the server ended");
             self.doomed.end();
         }
-        outcome.map_err(|error| Failed { error: told::errno_of(error), orphans })
+        outcome.map_err(|error| Failed { error: errno_of(error), orphans })
     }
 
     /// Whether the connection ended.
@@ -233,5 +233,14 @@ pub(super) fn lock<'a, T>(call: &Call, mutex: &'a Mutex<T>) -> Result<MutexGuard
         if let Some(guard) = mutex.try_lock_for(left.min(CALL_CHECK)) {
             return Ok(guard);
         }
+    }
+}
+
+/// An error as it goes on. What a server may not answer with is `EIO`: a number of a file that it gave out itself and
+/// knows no more.
+fn errno_of(error: Error) -> Error {
+    match error {
+        Error::Errno(Errno::Badf) => Error::Errno(Errno::Io),
+        other => other,
     }
 }

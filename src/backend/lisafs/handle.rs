@@ -1,8 +1,8 @@
 //! An open file of a server.
 
-use super::Shared;
 use super::connection::lock;
 use super::donated::Donated;
+use super::fs::Shared;
 use super::numbers::Number;
 use super::set;
 use crate::abi::{

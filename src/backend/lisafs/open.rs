@@ -1,12 +1,13 @@
 //! Opening and making files.
 
+use super::LisaFs;
 use super::connection::{Failed, Fds};
 use super::donated::{self, Donated};
+use super::fs::Shared;
 use super::handle::LisaHandle;
 use super::node::LisaNode;
 use super::numbers::Number;
 use super::told;
-use super::{LisaFs, Shared};
 use crate::abi::{Call, Errno, Error, FileType, Mode, Name, OpenFlags, Result, SetStat, Stat};
 use crate::backend::{Created, Handle, Object};
 use crate::proto::lisafs::{CreateCommon, FdId, OpenAt, OpenCreateAt, open_bits};

@@ -1,9 +1,10 @@
 //! The change queue of a server that is one of ours: it watches directories, and what the kernel announces of them comes
 //! to a queue whose descriptor this process has. So to find it empty, or to read it, takes no message.
 
+use super::LisaFs;
+use super::fs::Shared;
 use super::node::LisaNode;
 use super::numbers::Number;
-use super::{LisaFs, Shared};
 use crate::abi::{Call, Errno, Error, FileType, Result};
 use crate::backend::{Change, ChangeQueue, Watch, WatchId, inotify};
 use crate::hostfs::watch::Inotify;

@@ -2,7 +2,7 @@
 
 use super::connection::Connection;
 use super::numbers::Number;
-use crate::abi::{Errno, Error, FileType, InodeKey, Result, Stat};
+use crate::abi::{Errno, FileType, InodeKey, Result, Stat};
 use crate::hostfs::Keys;
 use crate::proto::lisafs::{FdId, Inode, Statx, WalkReply, WalkStatus};
 
@@ -64,14 +64,5 @@ pub(super) fn walked(
         Ok((reply.status, told))
     } else {
         Err(Errno::Io.into())
-    }
-}
-
-/// An error as it goes on. What a server may not answer with is `EIO`: a number of a file that it gave out itself and
-/// knows no more.
-pub(super) fn errno_of(error: Error) -> Error {
-    match error {
-        Error::Errno(Errno::Badf) => Error::Errno(Errno::Io),
-        other => other,
     }
 }

@@ -1,0 +1,166 @@
+//! Where listings stand, and those that are kept for whoever goes on.
+
+use super::numbers::Number;
+use crate::abi::{Dirent, Errno, FileType, InodeKey, Name, Result};
+use crate::proto::lisafs::{Dirents, FdId};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::ops::Range;
+
+/// Entries of one answer, and bytes of their names, at most: what 64 KiB of the host can hold, and some more
+/// for servers that stop behind it. No answer takes more memory than this, nor a listing that is kept.
+const ENTRIES_MAX: usize = 4_096;
+const NAME_BYTES_MAX: usize = 96 * 1024;
+
+/// Answers of one listing, without end otherwise: some 70 million entries.
+const ANSWERS_MAX: usize = 65_536;
+
+/// Listings that are kept, each with a directory that the server has open, and places at which one was stopped.
+const KEPT_MAX: usize = 8;
+const STOPS_MAX: usize = 64;
+
+/// The cookie behind an entry for which a filesystem gave the offset 0, which would be taken for the start: the end.
+pub(super) const COOKIE_END: u64 = u64::MAX;
+
+/// Where listings were stopped, the oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Cursors(Mutex<VecDeque<Stop>>);
+
+#[derive(Debug)]
+struct Stop {
+    dir: InodeKey,
+    cookie: u64,
+    /// The entry that the cookie was given with.
+    last: Vec<u8>,
+    /// The listing, unless somebody began a newer one.
+    cursor: Option<Cursor>,
+}
+
+impl Cursors {
+    /// The listing of `dir` that stands behind `cookie`, if it is kept, and the entry that the cookie was given with.
+    pub(super) fn take(&self, dir: InodeKey, cookie: u64) -> (Option<Cursor>, Vec<u8>) {
+        let mut stops = self.0.lock();
+        let stop = stops.iter_mut().find(|stop| (stop.dir, stop.cookie) == (dir, cookie));
+        stop.map_or_else(Default::default, |stop| (stop.cursor.take(), stop.last.clone()))
+    }
+
+    /// Lets go of every listing of `dir`: whoever reads it from the start must find what is there now, and not go on in
+    /// what was there for somebody else.
+    pub(super) fn forget(&self, dir: InodeKey) {
+        let mut stops = self.0.lock();
+        let gone: Vec<Cursor> =
+            stops.iter_mut().filter(|stop| stop.dir == dir).filter_map(|stop| stop.cursor.take()).collect();
+        drop(stops);
+        drop(gone);
+    }
+
+    pub(super) fn keep(&self, dir: InodeKey, cursor: Cursor) {
+        let mut stops = self.0.lock();
+        let mut gone = Vec::new();
+        stops.retain_mut(|stop| {
+            let same = (stop.dir, stop.cookie) == (dir, cursor.behind);
+            gone.extend(if same { stop.cursor.take() } else { None });
+            !same
+        });
+        if stops.len() >= STOPS_MAX {
+            gone.extend(stops.pop_front().and_then(|stop| stop.cursor));
+        }
+        if stops.iter().filter(|stop| stop.cursor.is_some()).count() >= KEPT_MAX {
+            gone.extend(stops.iter_mut().find_map(|stop| stop.cursor.take()));
+        }
+        let (cookie, last) = (cursor.behind, cursor.last.clone());
+        stops.push_back(Stop { dir, cookie, last, cursor: Some(cursor) });
+        drop(stops);
+        drop(gone);
+    }
+}
+
+/// An open directory, and the entries of the last answer that nobody took yet.
+#[derive(Debug)]
+pub(super) struct Cursor {
+    open: Number,
+    entries: VecDeque<Entry>,
+    names: Vec<u8>,
+    /// The last entry that was taken, and its cookie.
+    last: Vec<u8>,
+    behind: u64,
+    answers: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    ino: u64,
+    cookie: u64,
+    file_type: Option<FileType>,
+    name: Range<usize>,
+}
+
+impl Cursor {
+    /// At the start of an open directory.
+    pub(super) fn new(open: Number) -> Cursor {
+        Cursor { open, entries: VecDeque::new(), names: Vec::new(), last: Vec::new(), behind: 0, answers: 0 }
+    }
+
+    /// The open directory.
+    pub(super) fn open(&self) -> FdId {
+        self.open.id()
+    }
+
+    /// The cookie of the last entry that was taken; 0 at the start.
+    pub(super) fn behind(&self) -> u64 {
+        self.behind
+    }
+
+    /// The same place, for a listing of its own: it may have as many answers as any.
+    pub(super) fn again(self) -> Cursor {
+        Cursor { answers: 0, ..self }
+    }
+
+    /// Back to the start, for answers that begin there.
+    pub(super) fn rewind(&mut self) {
+        (self.entries, self.behind) = (VecDeque::new(), 0);
+    }
+
+    /// The next entry; `None` where the answer ends.
+    pub(super) fn entry(&self) -> Option<Dirent<'_>> {
+        let entry = self.entries.front()?;
+        let name = Name::new(self.names.get(entry.name.clone())?).ok()?;
+        Some(Dirent { name, ino: entry.ino, file_type: entry.file_type, cookie: entry.cookie })
+    }
+
+    pub(super) fn advance(&mut self) {
+        if let Some(entry) = self.entries.pop_front() {
+            self.behind = entry.cookie;
+            self.last.clear();
+            self.last.extend_from_slice(self.names.get(entry.name).unwrap_or_default());
+        }
+    }
+
+    /// Takes an answer in. `EIO` for one that has more than was asked for, a name that is none, or no end to it.
+    pub(super) fn take_in(&mut self, answer: Dirents<'_>) -> Result<()> {
+        self.answers = self.answers.saturating_add(1);
+        if answer.len() > ENTRIES_MAX || self.answers > ANSWERS_MAX {
+            return Err(Errno::Io.into());
+        }
+        self.names.clear();
+        let last = self.behind;
+        for entry in answer.iter() {
+            let raw = entry.raw_name.0;
+            if raw == b"." || raw == b".." {
+                continue;
+            }
+            let name = entry.name()?.as_bytes();
+            let start = self.names.len();
+            if start.saturating_add(name.len()) > NAME_BYTES_MAX {
+                return Err(Errno::Io.into());
+            }
+            self.names.extend_from_slice(name);
+            let cookie = if entry.offset == 0 { COOKIE_END } else { entry.offset };
+            let name = start..self.names.len();
+            self.entries.push_back(Entry { ino: entry.ino, cookie, file_type: entry.file_type(), name });
+        }
+        // An answer that ends where the one before ended would be followed by itself.
+        let stands_still = self.entries.back().is_some_and(|end| end.cookie == last && last != COOKIE_END);
+        if stands_still { Err(Errno::Io.into()) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,42 @@
+//! What the owner of a mount chooses about its connection.
+
+use std::time::Duration;
+
+/// What the owner of a mount chooses about its connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LisaFsOptions {
+    /// How long one request may take, waiting for others on the connection included (default 30 s: longer than a disk
+    /// that spins up, shorter than the patience of whoever waits for a guest). A call that has less time takes less. The
+    /// errno is `ETIMEDOUT`; whether the server did what it was asked to is then not known.
+    pub timeout: Duration,
+    /// Whether calls wait for a server that is gone to come back (`hard`), rather than fail (default false). No
+    /// connection is made anew yet, so both answer `EIO` once the connection ended.
+    pub hard: bool,
+    /// Most control files held at once (default 4,096; 16 at least). Each costs the server a descriptor. Those of
+    /// directories that a guest has open come on top.
+    pub control_limit: usize,
+    /// Whether descriptors that the server hands out are used for reading and writing (default true). Without them every
+    /// transfer is a message. A server that may mount filesystems of its own can make a system call on such a
+    /// descriptor wait for as long as it likes; who does not trust it that far says false.
+    pub host_fds: bool,
+    /// Most channels of shared memory beside the socket (default 4), over each of which a request can be under way; 0 for
+    /// none. A server may give fewer: gVisor's and ours give as many as they have processors, 2 at least and 4 at most.
+    /// Each costs both sides memory as its messages are large, 2 MiB for the largest.
+    pub channels: usize,
+    /// Whether a file that is open may go on being read as it was before somebody else changed it (overlayfs before
+    /// copy-up); `None`, the default, takes it from what the server says of its filesystem.
+    pub stale_handles: Option<bool>,
+}
+
+impl Default for LisaFsOptions {
+    fn default() -> Self {
+        LisaFsOptions {
+            timeout: Duration::from_secs(30),
+            hard: false,
+            control_limit: 4_096,
+            host_fds: true,
+            channels: 4,
+            stale_handles: None,
+        }
+    }
+}
