@@ -28,7 +28,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { connections: 16, controls: 65_536, opens: 65_536, nodes: 1 << 20, max_message: (2 << 20) - 4096 }
+        Limits { connections: 16, controls: 65_536, opens: 65_536, nodes: 1 << 19, max_message: (2 << 20) - 4096 }
     }
 }
 
