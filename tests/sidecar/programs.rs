@@ -23,7 +23,7 @@ fn is_root() -> bool {
 }
 
 /// Descriptors of the program without a connection: the standard streams, the socket, the signals, the export.
-const IDLE: usize = 6;
+pub(crate) const IDLE: usize = 6;
 
 /// The program with a socket of its own.
 pub(crate) struct Listening {
