@@ -16,7 +16,7 @@ fn unlink(here: &mut Here, dir: FdId, at: &str) {
 }
 
 fn common(dir: FdId) -> CreateCommon {
-    CreateCommon::new(dir, None, Mode::new(0o600))
+    CreateCommon::new(dir, None, Mode::new(0o700))
 }
 
 #[test]

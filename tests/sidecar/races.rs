@@ -1,7 +1,7 @@
 //! Others who change the tree while a client goes through it, and clients that change it beside each other.
 
 use crate::gofer::{name, soon};
-use crate::programs::{IDLE, Listening};
+use crate::programs::Listening;
 use crate::subject::{Here, Subject, eventually};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::path::Path;
@@ -190,6 +190,6 @@ fn clients_of_the_program_that_change_one_tree_beside_each_other_are_all_served(
     });
     let succeeded = succeeded.into_inner();
     assert!(succeeded > 1000, "{succeeded}");
-    eventually("nobody", || program.descriptors() == IDLE);
+    eventually("nobody", || program.is_idle());
     program.end();
 }
