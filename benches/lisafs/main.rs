@@ -1,7 +1,7 @@
 //! Round trips of lisafs: our server in its jail and gVisor's gofer, over the socket and over a channel.
 //!
 //! ```text
-//! cargo bench --no-default-features --features sidecar --bench lisafs -- [--quick] [--rounds N] [--json PATH]
+//! cargo bench --no-default-features --features sidecar --bench lisafs -- [--quick] [--rounds N] [--jail MODE] [--json PATH]
 //! ```
 //!
 //! The client is ours in all of them, on one thread, and asks the same of servers in processes of their own over
@@ -163,7 +163,7 @@ fn fill(root: &Path) -> Result<()> {
 }
 
 /// Our program, in its jail.
-fn ours() -> Result<(Server, UnixStream)> {
+fn ours(jail: &str) -> Result<(Server, UnixStream)> {
     let dir = tempfile::tempdir()?;
     fill(dir.path())?;
     let (socket, theirs) = UnixStream::pair()?;
@@ -171,6 +171,7 @@ fn ours() -> Result<(Server, UnixStream)> {
     let child = Command::new(env!("CARGO_BIN_EXE_wasi-gofer-sidecar"))
         .args(["--fd", &theirs.as_raw_fd().to_string(), "--root"])
         .arg(dir.path())
+        .args(["--jail", jail])
         .stderr(Stdio::null())
         .spawn()?;
     Ok((Server::Ours(child, dir), socket))
@@ -212,16 +213,18 @@ fn quartiles(samples: &mut [f64]) -> [f64; 3] {
 struct Args {
     quick: bool,
     rounds: usize,
+    jail: String,
     json: Option<PathBuf>,
 }
 
 fn parse() -> Result<Args> {
-    let mut args = Args { quick: false, rounds: 15, json: None };
+    let mut args = Args { quick: false, rounds: 15, jail: "auto".into(), json: None };
     let mut given = std::env::args().skip(1);
     while let Some(arg) = given.next() {
         match arg.as_str() {
             "--quick" => (args.quick, args.rounds) = (true, 1),
             "--rounds" => args.rounds = given.next().context("--rounds N")?.parse()?,
+            "--jail" => args.jail = given.next().context("--jail MODE")?,
             "--json" => args.json = Some(given.next().context("--json PATH")?.into()),
             // What cargo says to every benchmark.
             "--bench" => {}
@@ -235,7 +238,7 @@ fn main() -> Result<()> {
     let args = parse()?;
     let mut servers = Vec::new();
     let mut subjects = Vec::new();
-    let (server, socket) = ours()?;
+    let (server, socket) = ours(&args.jail)?;
     subjects.extend(ways("ours", socket, true)?);
     servers.push(server);
     if let Some((gofer, socket)) = runsc::Runsc::start("gVisor's gofer", &[]) {

@@ -40,7 +40,7 @@ impl Default for Limits {
             connections: 16,
             controls: 65_536,
             opens: 65_536,
-            nodes: 1 << 20,
+            nodes: 1 << 19,
             channels: processors().clamp(2, 4),
             watches: 16_384,
             max_message: (2 << 20) - 4096,

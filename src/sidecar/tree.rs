@@ -407,3 +407,22 @@ impl fmt::Debug for Node {
         f.debug_struct("Node").field("key", &self.key).field("name", &name).field("deleted", &self.deleted).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `Limits::nodes` stands for in memory at worst: a directory as the only one in another, which then has a table
+    /// of four entries for it, with a name of 255 bytes, which both have. The slot's size is that of `hostfs`.
+    #[test]
+    fn node_takes_no_more_memory_than_is_told() {
+        let node = size_of::<Node>() + 2 * size_of::<usize>();
+        let table = 4 * (size_of::<(NameBuf, Weak<Node>)>() + 1) + 16;
+        let (slot, names) = (96, 2 * 255);
+        let all = node + slot + table + names;
+        assert!((512..=1024).contains(&all), "{node} + {slot} + {table} + {names}");
+        let most = all * crate::sidecar::Limits::default().nodes;
+        // Beside it there is room for the buffers of connections, within the limit of memory in the jail.
+        assert!(most < 5 << 27, "{most}");
+    }
+}

@@ -1,11 +1,13 @@
 //! Channels of a connection: the same messages, over shared memory.
 
 use crate::gofer::soon;
-use crate::subject::{Here, Program, Subject, eventually, mounted};
+use crate::subject::{Here, Program, Subject, eventually, mounted, start};
 use std::os::unix::fs::FileExt;
+use std::process::Stdio;
 use std::time::Duration;
 use wasi_gofer::abi::{Errno, Mode, OpenFlags};
 use wasi_gofer::proto::lisafs::*;
+use wasi_gofer::transport::Stream;
 use wasi_gofer::transport::lisafs::{Client, Connections};
 
 /// The channels that a connection has from the start, before anybody made one.
@@ -117,8 +119,10 @@ fn one_channel_that_is_poisoned_leaves_the_connection_and_the_others() {
 
 #[test]
 fn many_threads_make_and_list_over_the_channels_of_the_program_in_its_jail() {
-    let mut program = Program::with(&[]);
-    let (connections, root) = (Connections::new(program.take_client()), program.root);
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut child, socket) = start(dir.path(), &[], Stdio::null());
+    let (client, root) = mounted(Stream::new(socket.into()).expect("a stream"));
+    let connections = Connections::new(client);
     let most = std::thread::available_parallelism().expect("told").get().clamp(2, 4);
     assert_eq!(connections.open_channels(&soon(), 16), most);
     std::thread::scope(|scope| {
@@ -136,10 +140,10 @@ fn many_threads_make_and_list_over_the_channels_of_the_program_in_its_jail() {
             });
         }
     });
-    assert_eq!(std::fs::read_dir(program.dir.path()).expect("listed").count(), 6);
+    assert_eq!(std::fs::read_dir(dir.path()).expect("listed").count(), 6);
     assert_eq!((connections.ended(), connections.channels()), (None, most));
     drop(connections);
-    assert!(program.child.wait().expect("it ends").success());
+    assert!(child.wait().expect("it ends").success());
 }
 
 #[test]

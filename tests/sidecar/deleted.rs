@@ -16,7 +16,7 @@ fn unlink(here: &mut Here, dir: FdId, at: &str) {
 }
 
 fn common(dir: FdId) -> CreateCommon {
-    CreateCommon::new(dir, None, Mode::new(0o600))
+    CreateCommon::new(dir, None, Mode::new(0o700))
 }
 
 #[test]
@@ -55,6 +55,33 @@ fn removed_file_is_still_told_changed_read_and_written_by_its_numbers() {
     std::fs::write(here.host("file"), "new").expect("written");
     assert_eq!(here.stat(control).expect("attributes").size.get(), 20);
     assert_eq!(here.done(&open), Err(Errno::Inval.into()));
+    here.finish();
+}
+
+#[test]
+fn flood_of_removed_files_keeps_a_few_descriptors_and_the_rest_is_stale() {
+    let budget = FdBudget::new(32);
+    let mut here = Here::over(tempfile::tempdir().expect("a directory"), |export| export.budget(budget));
+    let root = here.root;
+    let mut removed = Vec::new();
+    for at in 0..100 {
+        let at = format!("file-{at}");
+        let mknod = CreateCommon::new(root, Some(FileType::Regular), Mode::new(0o600));
+        let mknod = MknodAt { common: mknod, minor: 0, major: 0, name: name(&at) };
+        removed.push(here.ask(&mknod, |inode| inode.control).expect("made"));
+        // It is removed whether or not there is a descriptor for what is left.
+        unlink(&mut here, root, &at);
+    }
+    assert_eq!(std::fs::read_dir(here.host("")).expect("listed").count(), 0);
+    let told: Vec<_> = removed.iter().map(|fd| here.stat(*fd).map(|stat| stat.nlink.get())).collect();
+    assert_eq!(told.iter().filter(|told| **told == Ok(0)).count(), 4);
+    assert!(told[4..].iter().all(|told| *told == Err(Errno::Stale.into())));
+    // Room comes with the end of those.
+    here.done(&Close { fds: &removed }).expect("closed");
+    std::fs::write(here.host("file"), "").expect("written");
+    let fd = here.control(&["file"]);
+    unlink(&mut here, root, "file");
+    assert_eq!(here.stat(fd).map(|stat| stat.nlink.get()), Ok(0));
     here.finish();
 }
 

@@ -1,7 +1,8 @@
 //! Others who change the tree while a client goes through it, and clients that change it beside each other.
 
 use crate::gofer::{name, soon};
-use crate::subject::{Here, Subject};
+use crate::programs::Listening;
+use crate::subject::{Here, Subject, eventually};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -174,4 +175,21 @@ fn clients_that_change_one_tree_beside_each_other_never_wait_for_ever_and_leave_
     let succeeded = succeeded.into_inner();
     assert!(succeeded > 1000, "{succeeded}");
     here.finish();
+}
+
+#[test]
+fn clients_of_the_program_that_change_one_tree_beside_each_other_are_all_served() {
+    let program = Listening::start(&["--jail", "require"]);
+    let succeeded = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for seed in 10..14 {
+            let (mut client, root) = program.client();
+            let succeeded = &succeeded;
+            scope.spawn(move || succeeded.fetch_add(stir(&mut client, root, seed), Ordering::Relaxed));
+        }
+    });
+    let succeeded = succeeded.into_inner();
+    assert!(succeeded > 1000, "{succeeded}");
+    eventually("nobody", || program.is_idle());
+    program.end();
 }
