@@ -319,24 +319,29 @@ fn scribble(memory: &crate::sys::SharedMemory, seed: u64, stop: &AtomicBool) {
 
 #[test]
 fn both_ends_with_a_third_one_that_writes_anything_end_with_errnos_and_neither_hangs() {
-    let until = Instant::now() + Duration::from_secs(3);
-    let (mut channels, mut answers, mut errors) = (0u64, 0u64, 0u64);
-    while Instant::now() < until {
-        channels += 1;
-        let (client, scribbled) = super::kit::client();
-        let (mut client, mut peer) = (client, scribbled);
+    let (mut answers, mut errors) = (0u64, 0u64);
+    for round in 0..100 {
+        let (mut client, mut peer) = super::kit::client();
         let new = Server::new_channel(super::raw::LIMIT).expect("a channel");
         let memory = crate::sys::SharedMemory::map(new.fds[0].as_fd(), 0, WINDOW).expect("mapped");
         super::kit::send_with(&peer, &frame(Mid::CHANNEL, &new.reply), &[new.fds[0].as_fd(), new.fds[1].as_fd()]);
         drop(new.fds);
         let mut server = new.server;
-        let stop = Arc::new(AtomicBool::new(false));
+        let (go, stop) = (Arc::new(AtomicBool::new(round % 4 == 0)), Arc::new(AtomicBool::new(false)));
         let serving = std::thread::spawn(move || while let Ok(true) = server.serve(&Call::WAITING, handle) {});
-        let stopped = Arc::clone(&stop);
-        let scribbling = std::thread::spawn(move || scribble(&memory, 0x9e37_79b9 + channels, &stopped));
+        let (going, stopped) = (Arc::clone(&go), Arc::clone(&stop));
+        let scribbling = std::thread::spawn(move || {
+            // Mostly behind the hello, of which little is left else.
+            while !going.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
+            scribble(&memory, 0x9e37_79b9 + round, &stopped);
+        });
         let soon = || Call { deadline: Some(Instant::now() + Duration::from_millis(20)), ..Call::WAITING };
-        if let Ok(mut channel) = client.open_channel(&soon()) {
-            while channel.ended().is_none() && Instant::now() < until {
+        let opened = client.open_channel(&soon());
+        go.store(true, Ordering::Relaxed);
+        if let Ok(mut channel) = opened {
+            for _ in 0..200 {
                 let stat = channel.call(&soon(), &FStat { fd: FD }).map(|_| ());
                 let read = channel.call(&soon(), &PRead { offset: 0, fd: FD, count: 1000 }).map(|_| ());
                 for outcome in [stat, read] {
@@ -354,5 +359,7 @@ fn both_ends_with_a_third_one_that_writes_anything_end_with_errnos_and_neither_h
         // The client's end is closed: the server sees that, whatever the window says.
         serving.join().expect("it ends");
     }
-    assert!(channels > 10 && errors > 10, "{channels} channels, {answers} answers, {errors} errors");
+    // Else nobody wrote into anything.
+    assert!(answers > 0 && errors > 0, "{answers} answers, {errors} errors");
+    eprintln!("{answers} answers, {errors} errors");
 }
