@@ -12,9 +12,10 @@ use fields::Field;
 use keys::Key;
 use remote::RemoteKeys;
 pub(crate) use remote::{Remote, Server};
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use values::path;
 pub(crate) use values::{duration, memory_size};
 use wasi_gofer::{CachePolicy, FsOptions};
 
@@ -104,10 +105,6 @@ fn split_colons(mut text: &[u8]) -> Vec<&[u8]> {
     parts
 }
 
-fn path(bytes: &[u8]) -> PathBuf {
-    OsString::from_vec(bytes.to_vec()).into()
-}
-
 fn guest_path(bytes: &[u8]) -> Result<String> {
     match String::from_utf8(bytes.to_vec()) {
         Ok(path) if path.is_empty() => bail!("an empty guest path"),
@@ -194,7 +191,7 @@ impl Draft {
             self.remote.refuse()?;
         }
         let source = match (self.kind.as_deref(), self.source) {
-            (Some("lisafs"), root) => self.remote.settle(root)?,
+            (Some("lisafs"), root) => Source::Lisafs(self.remote.settle(root)?),
             (Some("memory"), Some(_)) => bail!("type=memory has no `src`: it starts empty"),
             (Some("memory"), None) => Source::Memory { limit: self.size },
             (_, None) => bail!("no `src`: the host's path of the mount"),

@@ -1,6 +1,6 @@
 //! The keys of mounts that reach files over a connection.
 
-use super::{Source, path};
+use super::values::path;
 use anyhow::{Result, bail};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -59,7 +59,7 @@ impl RemoteKeys {
     }
 
     /// The mount that was asked for, whose `src` is `root`.
-    pub(super) fn settle(self, root: Option<PathBuf>) -> Result<Source> {
+    pub(super) fn settle(self, root: Option<PathBuf>) -> Result<Remote> {
         let server = match (root, self.socket, self.fd) {
             (Some(root), None, None) => Server::Start { root, jail: self.jail.unwrap_or("auto") },
             (None, Some(socket), None) => Server::Socket(socket),
@@ -90,7 +90,7 @@ impl RemoteKeys {
         if hard && let Server::Fd(fd) = server {
             bail!("`hard` needs a server that can be connected to again, which `fd={fd}` is not");
         }
-        Ok(Source::Lisafs(Remote { server, options, hard }))
+        Ok(Remote { server, options, hard })
     }
 }
 

@@ -2,8 +2,16 @@
 
 use crate::suggest::{list, nearest};
 use anyhow::{Result, anyhow, bail};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 use std::time::Duration;
 use wasi_gofer::CachePolicy;
+
+/// A path of the host, of any bytes.
+pub(super) fn path(bytes: &[u8]) -> PathBuf {
+    OsString::from_vec(bytes.to_vec()).into()
+}
 
 /// Words for yes and no, as Docker, gVisor and wasmtime write them.
 const YES: &[&str] = &["on", "true", "yes", "y", "1"];

@@ -6,6 +6,7 @@ use rustix::fd::AsFd;
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, getpgid, kill_process};
 use std::ffi::OsStr;
+use std::io::Read;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -184,4 +185,34 @@ fn what_was_held_back_is_brought_out_through_the_sidecar_when_a_terminal_interru
     running.send(Signal::INT);
     running.end().is(130, "");
     assert_eq!(std::fs::read_to_string(place.path("data/sub/new.txt")).expect("written"), "sub/new.txt");
+}
+
+#[test]
+fn a_guest_of_a_hard_mount_does_not_notice_that_its_sidecar_was_killed() {
+    let (place, root) = place();
+    // It asks for a name until that is gone.
+    place.file("app.wat", guests::watch("sub/a.txt"));
+    let mount = format!("--mount=type=lisafs,src={root},dst=/d,hard");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wasi-gofer"));
+    command.args([&mount, "app.wat"]).current_dir(place.0.path()).stdin(Stdio::null()).stdout(Stdio::piped());
+    command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
+    let mut run = command.stderr(Stdio::piped()).spawn().expect("started");
+    let mut stdout = run.stdout.take().expect("piped");
+    let mut ready = [0; "sub/a.txt".len()];
+    stdout.read_exact(&mut ready).expect("the guest runs");
+    for _ in 0..3 {
+        let killed = watchdog("sidecar", || Some(sidecars_of(Path::new(&root))).filter(|pids| !pids.is_empty()));
+        for pid in &killed {
+            // The outer one ends with the inner.
+            let _ = pid.parse().ok().and_then(Pid::from_raw).map(|pid| kill_process(pid, Signal::KILL));
+        }
+        let again = || sidecars_of(Path::new(&root)).iter().any(|pid| !killed.contains(pid)).then_some(());
+        watchdog("next sidecar", again);
+        assert!(run.try_wait().expect("waited").is_none(), "the guest goes on");
+    }
+    std::fs::remove_file(place.path("data/sub/a.txt")).expect("removed");
+    let done = run.wait_with_output().expect("waited");
+    // The errno with which the guest ends when the name is gone.
+    assert_eq!(done.status.code(), Some(44), "{done:?}");
+    watchdog("end of the sidecar", || sidecars_of(Path::new(&root)).is_empty().then_some(()));
 }
