@@ -3,12 +3,15 @@
 mod data;
 mod fields;
 mod keys;
+mod remote;
 mod values;
 
 use anyhow::{Result, bail};
 use data::DataKeys;
 use fields::Field;
 use keys::Key;
+use remote::RemoteKeys;
+pub(crate) use remote::{Remote, Server};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
@@ -39,6 +42,8 @@ pub(crate) enum Source {
     Directfs(PathBuf),
     /// A tree in memory, empty at the start and gone at the end, of so many bytes at most.
     Memory { limit: Option<u64> },
+    /// What a server serves.
+    Lisafs(Remote),
 }
 
 /// Reads `HOST[::GUEST][::ro]`.
@@ -123,6 +128,7 @@ struct Draft {
     fs: FsOptions,
     idle_handle_limit: Option<usize>,
     data: DataKeys,
+    remote: RemoteKeys,
     fds: Option<usize>,
     size: Option<u64>,
 }
@@ -158,6 +164,13 @@ impl Draft {
             Key::Writeback => self.data.writeback = Some(values::duration(name, text(field)?)?),
             Key::Noatime => self.data.noatime = Some(values::switch(name, optional(field)?)?),
             Key::Relatime => self.data.relatime = Some(values::switch(name, optional(field)?)?),
+            Key::Socket => self.remote.socket = Some(remote::socket(bytes(field)?)?),
+            Key::Fd => self.remote.fd = Some(values::number(name, text(field)?, i32::MAX)?),
+            Key::Jail => self.remote.jail = Some(remote::jail(text(field)?)?),
+            Key::Timeout => self.remote.timeout = Some(values::duration(name, text(field)?)?),
+            Key::Hard => self.remote.hard = Some(values::switch(name, optional(field)?)?),
+            Key::Soft => self.remote.soft = Some(values::switch(name, optional(field)?)?),
+            Key::HostFds => self.remote.host_fds = Some(values::switch(name, optional(field)?)?),
             Key::Watches => self.data.watches = Some(count(field)?),
         }
         Ok(())
@@ -171,12 +184,20 @@ impl Draft {
             (Some(read_only), _) => read_only,
             (None, read_write) => read_write == Some(false),
         };
+        if self.source.as_deref().is_some_and(|path| path.as_os_str().is_empty()) {
+            bail!("bad value `` for `src`: a path of the host");
+        }
+        if self.size.is_some() && self.kind.as_deref() != Some("memory") {
+            bail!("`size` belongs to type=memory: a directory has no size here");
+        }
+        if self.kind.as_deref() != Some("lisafs") {
+            self.remote.refuse()?;
+        }
         let source = match (self.kind.as_deref(), self.source) {
+            (Some("lisafs"), root) => self.remote.settle(root)?,
             (Some("memory"), Some(_)) => bail!("type=memory has no `src`: it starts empty"),
             (Some("memory"), None) => Source::Memory { limit: self.size },
             (_, None) => bail!("no `src`: the host's path of the mount"),
-            (_, Some(path)) if path.as_os_str().is_empty() => bail!("bad value `` for `src`: a path of the host"),
-            (_, Some(_)) if self.size.is_some() => bail!("`size` belongs to type=memory: a directory has no size here"),
             (_, Some(path)) => Source::Directfs(path),
         };
         let mut fs = FsOptions { cache: self.cache.unwrap_or_default(), ..self.fs };
@@ -423,8 +444,8 @@ mod tests {
             ("src=/s,dst=/t,dentry_cache_limit=many", "`many` for `dentry_cache_limit`"),
             ("src=/s,dst=/t,lock=of", "did you mean `off`"),
             ("src=/s,dst=/t,roo", "did you mean `ro`"),
-            ("type=lisafs,src=/s,dst=/t", "this build has directfs and memory"),
-            ("src=/s,dst=/t,socket=/x", "this build has type=directfs and type=memory"),
+            ("type=9p,src=/s,dst=/t", "this build has directfs, memory and lisafs"),
+            ("src=/s,dst=/t,msize=1", "this build has type=directfs, type=memory and type=lisafs"),
         ] {
             let message = mount_error(text);
             assert!(message.contains(needle), "{text}: {message}");

@@ -1,14 +1,18 @@
 //! The mounts that the command line asks for.
 
-use crate::mount_spec::{MountSpec, Source, parse_dir, parse_mount};
-use crate::{exit, rlimit};
+use crate::mount_spec::{MountSpec, Remote, Server, Source, parse_dir, parse_mount};
+use crate::{exit, rlimit, sys};
 use anyhow::{Result, bail};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
+use wasi_gofer::abi::Errno;
 use wasi_gofer::backend::directfs::FdBudget;
-use wasi_gofer::{DirectFs, FsOptions, Gofer, MemoryFs, MountOptions};
+use wasi_gofer::backend::lisafs::{HardLisaFs, Program};
+use wasi_gofer::{DirectFs, FsOptions, Gofer, LisaFs, MemoryFs, MountOptions, SharedBackend};
 
 /// A memory mount holds one object for this many bytes of its size, since objects take memory beside their contents.
 const BYTES_PER_OBJECT: u64 = 4096;
@@ -25,7 +29,7 @@ struct RawMountArgs {
         value_parser = OsStringValueParser::new().try_map(|text| parse_dir(&text)))]
     dirs: Vec<MountSpec>,
 
-    /// Mount a directory, a file or a tree in memory: `type=directfs|memory,src=PATH,dst=/GUEST[,ro][,cache=POLICY]...`
+    /// Mount a directory, a file, a tree in memory or what a sidecar serves: `type=directfs|memory|lisafs,src=PATH,dst=/GUEST[,ro][,cache=POLICY]...`
     ///
     /// Policies: exclusive, writethrough, shared (the default), none. A value with a comma is put in quotes. All keys
     /// are in docs/CLI.md.
@@ -96,6 +100,7 @@ impl MountArgs {
             let options = MountOptions { read_only: spec.read_only, fs };
             match &spec.source {
                 Source::Directfs(path) => builder.mount(&spec.dst, open(spec, path, &budget)?, options),
+                Source::Lisafs(remote) => builder.mount(&spec.dst, connect(spec, remote)?, options),
                 Source::Memory { limit: None } => builder.mount(&spec.dst, MemoryFs::new(), options),
                 Source::Memory { limit: Some(limit) } => {
                     let objects = (*limit / BYTES_PER_OBJECT).max(OBJECTS_MIN);
@@ -137,6 +142,47 @@ const IDLE_HANDLES: std::ops::RangeInclusive<usize> = 16..=4_096;
 fn idle_handle_limit(open_files: Option<u64>, mounts: usize) -> usize {
     let share = open_files.map_or(u64::MAX, |limit| limit / 8) / (mounts.max(1) as u64);
     usize::try_from(share).unwrap_or(usize::MAX).clamp(*IDLE_HANDLES.start(), *IDLE_HANDLES.end())
+}
+
+/// What the server of a mount serves; one that is not there yet is started.
+fn connect(spec: &MountSpec, remote: &Remote) -> Result<SharedBackend> {
+    let options = remote.options.clone();
+    let server = match &remote.server {
+        Server::Start { root, .. } => format!("a sidecar for `{}`", root.display()),
+        Server::Socket(path) => format!("the server at `{}`", path.display()),
+        Server::Fd(fd) => format!("the server at descriptor {fd}"),
+    };
+    let connected = match &remote.server {
+        Server::Start { root, jail } => {
+            // The command itself, also where the file that it was started from is another by now.
+            let sidecar = Program::new("/proc/self/exe", root).before(["serve"]).jail(jail).read_only(spec.read_only);
+            if remote.hard {
+                HardLisaFs::start(sidecar, options).map(SharedBackend::new)
+            } else {
+                LisaFs::start(&sidecar, options).map(SharedBackend::new)
+            }
+        }
+        Server::Socket(path) => {
+            let path = path.clone();
+            let connect = move || match UnixStream::connect(&path) {
+                Ok(socket) => Ok(OwnedFd::from(socket)),
+                Err(error) => Err(Errno::from_raw(error.raw_os_error().unwrap_or_default()).into()),
+            };
+            if remote.hard {
+                HardLisaFs::connect(connect, options).map(SharedBackend::new)
+            } else {
+                connect().and_then(|socket| LisaFs::connect(socket, options)).map(SharedBackend::new)
+            }
+        }
+        Server::Fd(fd) => match sys::inherited(*fd) {
+            Ok(socket) => LisaFs::connect(socket, options).map(SharedBackend::new),
+            Err(error) => bail!("mount at `{}`: {server}: {error}", spec.dst),
+        },
+    };
+    match connected {
+        Ok(files) => Ok(files),
+        Err(error) => bail!("mount at `{}`: {server}: {}", spec.dst, exit::describe(error)),
+    }
 }
 
 /// The directory or file at `path`.

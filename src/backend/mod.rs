@@ -57,6 +57,9 @@ pub struct Capabilities {
     /// Whether [`Backend::open`] goes by the location and so confirms that the name still is the object: then an open
     /// needs no look at the name before it.
     pub confirms_name_at_open: bool,
+    /// Whether dropping a handle is all that its end takes, so that a cache may do that instead of
+    /// [`Backend::release_handles`].
+    pub handles_end_by_drop: bool,
     /// How often a cache must have wanted a watch before the change queue is worth what it costs to make and to end;
     /// 0 for one that costs nothing.
     pub queue_pays_after: u32,

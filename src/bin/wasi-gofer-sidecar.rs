@@ -35,19 +35,24 @@ Serve a directory to clients that speak lisafs, from a jail.
       --fds N             Descriptors that the process may have [default: 65536]
       --drain SECONDS     How long clients may take their last answers at a signal to end [default: 10]
       --die-with-parent   Be killed when the thread that started this ends
+      --quiet             Say nothing but what goes wrong
       --version           Say which version this is
       --help              Say this
 ";
 
 /// What the command line asks for.
 enum Asked {
-    Serve(Config),
+    Serve(Config, bool),
     Say(String),
 }
 
 fn main() -> ExitCode {
     match parse(std::env::args_os().skip(1)) {
-        Ok(Asked::Serve(config)) => match serve(&config, &mut |line| say(line)) {
+        Ok(Asked::Serve(config, quiet)) => match serve(&config, &mut |line| {
+            if !quiet {
+                say(line);
+            }
+        }) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error.to_string()),
         },
@@ -72,7 +77,7 @@ fn fail(error: &str) -> ExitCode {
 }
 
 fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Asked, String> {
-    let (mut root, mut endpoint) = (None, None);
+    let (mut root, mut endpoint, mut quiet) = (None, None, false);
     // The two are put in when all is read.
     let mut config = Config::new(PathBuf::new(), Endpoint::Activated);
     while let Some(argument) = arguments.next() {
@@ -101,9 +106,10 @@ fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Asked, String>
             "--opens" => config.limits.opens = number(&option, &value()?)?,
             "--fds" => config.descriptors = number(&option, &value()?)?,
             "--drain" => config.drain = Duration::from_secs(number(&option, &value()?)?),
-            "--ro" | "--xattrs" | "--die-with-parent" if attached.is_some() => {
+            "--ro" | "--xattrs" | "--die-with-parent" | "--quiet" if attached.is_some() => {
                 return Err(format!("`{option}` takes no value"));
             }
+            "--quiet" => quiet = true,
             "--ro" => config.read_only = true,
             "--xattrs" => config.xattrs = true,
             "--die-with-parent" => config.dies_with_parent = true,
@@ -112,7 +118,7 @@ fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Asked, String>
     }
     config.root = root.ok_or("`--root` is needed")?;
     config.endpoint = endpoint.unwrap_or(Endpoint::Activated);
-    Ok(Asked::Serve(config))
+    Ok(Asked::Serve(config, quiet))
 }
 
 /// An argument as an option and the value behind its `=`.

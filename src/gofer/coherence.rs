@@ -11,6 +11,7 @@ pub(crate) struct Coherence {
     share_handles: bool,
     confirms_name_at_open: bool,
     local_clock: bool,
+    handles_end_by_drop: bool,
     watches: usize,
 }
 
@@ -26,6 +27,7 @@ impl Coherence {
             share_handles: !own_handles,
             confirms_name_at_open: capabilities.confirms_name_at_open,
             local_clock: capabilities.local_clock,
+            handles_end_by_drop: capabilities.handles_end_by_drop,
             watches: options.watches,
         }
     }
@@ -81,7 +83,14 @@ impl Coherence {
         self.confirms_name_at_open
     }
 
+    /// Whether handles are dropped instead of being handed back.
+    #[inline]
+    pub(crate) fn drops_handles(self) -> bool {
+        self.handles_end_by_drop
+    }
+
     /// Whether opens of one inode share its handles.
+    #[inline]
     pub(crate) fn shares_handles(self) -> bool {
         self.share_handles
     }

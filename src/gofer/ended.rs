@@ -5,9 +5,14 @@ use super::page::DataCell;
 use crate::backend::ErasedHandle;
 use std::sync::Arc;
 
-/// What is left of an open file that is being closed.
+/// An open file that was dropped without being closed.
 pub(super) struct Ended {
     pub(super) inode: Arc<Inode>,
+    pub(super) rest: Rest,
+}
+
+/// What is left of an open file that is being closed, its inode aside.
+pub(super) struct Rest {
     pub(super) handles: [Option<ErasedHandle>; 2],
     pub(super) cell: Option<Arc<DataCell>>,
     /// What it had seen of failed write-backs.

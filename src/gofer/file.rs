@@ -1,6 +1,6 @@
 //! Open files and directories.
 
-use super::ended::Ended;
+use super::ended::{Ended, Rest};
 use super::fs::{DentryRef, GoferFs};
 use super::handle::HandleSet;
 use super::inode::Inode;
@@ -49,10 +49,12 @@ impl File {
 
     /// An open file over `handle`, which gives at least `access`.
     pub(super) fn new(fs: &Arc<GoferFs>, inode: Arc<Inode>, handle: ErasedHandle, access: OpenFlags) -> Self {
-        let read = access.contains(OpenFlags::READ).then(|| Arc::clone(&handle));
-        let write = access.contains(OpenFlags::WRITE).then(|| Arc::clone(&handle));
-        // An open without access still holds the object, so that its attributes can be asked for.
-        let read = if read.is_none() && write.is_none() { Some(handle) } else { read };
+        let (read, write) = match (access.contains(OpenFlags::READ), access.contains(OpenFlags::WRITE)) {
+            (true, true) => (Some(Arc::clone(&handle)), Some(handle)),
+            (false, true) => (None, Some(handle)),
+            // An open without access still holds the object, so that its attributes can be asked for.
+            (true | false, false) => (Some(handle), None),
+        };
         File::with_handles(fs, inode, read, write, access)
     }
 
@@ -106,17 +108,20 @@ impl File {
     /// leaves them for the next open where the policy allows it. The file is closed in any case; the error is that of a
     /// write-back that the file was not told of, the one of this close among them.
     pub fn close(mut self, call: &Call) -> Result<()> {
-        let end = self.take();
-        let fs = Arc::clone(&self.fs);
-        // The inode goes with its last reference, so this one must not be there any more.
-        drop(self);
-        fs.close(call, end)
+        let rest = self.take();
+        let told = self.fs.close(call, &self.inode, rest);
+        if GoferFs::is_let_go(&self.inode) {
+            let (fs, inode) = (Arc::clone(&self.fs), Arc::clone(&self.inode));
+            // The inode goes with its last reference, so this one must not be there any more.
+            drop(self);
+            fs.bury(call, vec![inode]);
+        }
+        told
     }
 
-    fn take(&mut self) -> Ended {
+    fn take(&mut self) -> Rest {
         self.closed = true;
-        Ended {
-            inode: Arc::clone(&self.inode),
+        Rest {
             handles: [self.read.take(), self.write.take()],
             cell: self.data.take(),
             seen_failures: *self.seen_failures.get_mut(),
@@ -127,21 +132,37 @@ impl File {
 impl Drop for File {
     fn drop(&mut self) {
         if !self.closed {
-            let end = self.take();
-            self.fs.close_later(end);
+            let rest = self.take();
+            self.fs.close_later(Ended { inode: Arc::clone(&self.inode), rest });
         }
     }
 }
 
 impl GoferFs {
+    /// Closes a file that was merely dropped.
+    pub(super) fn close_ended(&self, call: &Call, end: Ended) -> Result<()> {
+        let Ended { inode, rest } = end;
+        let told = self.close(call, &inode, rest);
+        if Self::is_let_go(&inode) {
+            self.bury(call, vec![inode]);
+        }
+        told
+    }
+
+    /// Whether the references to an inode are the table's, one dentry's and the one at hand, or fewer: then the dentry's
+    /// end would be the inode's, and one without is at its end.
+    fn is_let_go(inode: &Arc<Inode>) -> bool {
+        Arc::strong_count(inode) <= 2
+    }
+
     /// Counts a close, brings out what the last one must, and releases what it frees.
-    pub(super) fn close(&self, call: &Call, end: Ended) -> Result<()> {
-        let Ended { inode, handles, cell, seen_failures } = end;
+    fn close(&self, call: &Call, inode: &Arc<Inode>, rest: Rest) -> Result<()> {
+        let Rest { handles, cell, seen_failures } = rest;
         let last = inode.closed();
         // The one that is closed last need not be the one that wrote.
         let cell = if last { cell.or_else(|| inode.cell()) } else { cell };
         let brought_out = match &cell {
-            Some(cell) if last => self.bring_out_at_close(call, &inode, cell),
+            Some(cell) if last => self.bring_out_at_close(call, inode, cell),
             _ => Ok(()),
         };
         drop(cell);
@@ -150,17 +171,13 @@ impl GoferFs {
         let told = if failures == seen_failures { brought_out } else { Err(Inode::failure_of(failures).into()) };
         self.let_go(call, handles.into_iter().flatten());
         if last {
-            if self.keeps_handles(&inode) {
-                let surplus = self.idle.add(&inode);
+            if self.keeps_handles(inode) {
+                let surplus = self.idle.add(inode);
                 self.release_idle(call, surplus);
-            } else {
+            } else if self.coherence.shares_handles() {
                 let handles = inode.take_handles();
                 self.release_handles(call, handles);
             }
-        }
-        // The table's, a dentry's and ours: then the dentry's end is the inode's, and the table need not be asked.
-        if Arc::strong_count(&inode) <= 2 {
-            self.bury(call, vec![inode]);
         }
         told
     }

@@ -251,6 +251,9 @@ impl GoferFs {
 
     /// Lets go of references to handles; the last one of a handle is handed back to the backend.
     pub(super) fn let_go(&self, call: &Call, handles: impl Iterator<Item = ErasedHandle>) {
+        if self.coherence.drops_handles() {
+            return handles.for_each(drop);
+        }
         let mut last: Vec<ErasedHandle> = Vec::new();
         for handle in handles {
             if Arc::strong_count(&handle) == 1 {
@@ -280,7 +283,7 @@ impl GoferFs {
         }
         for end in files {
             // Nobody is there to be told; the file stays dirty, and whoever brings it out next is told.
-            if let Err(error) = self.close(call, end) {
+            if let Err(error) = self.close_ended(call, end) {
                 tracing::warn!(target: "wasi_gofer::gofer", %error, "a file that was not closed cannot be written back yet");
             }
         }

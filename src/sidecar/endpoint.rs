@@ -39,6 +39,11 @@ impl AsFd for Socket {
 pub(super) fn inherited(endpoint: &Endpoint) -> Result<Option<OwnedFd>, ServeError> {
     let (fd, option) = match endpoint {
         Endpoint::Socket(_) => return Ok(None),
+        // It belongs to the standard library, so it is kept, and spoken to under another number.
+        Endpoint::Fd(0) => {
+            let taken = io::stdin().as_fd().try_clone_to_owned();
+            return taken.map(Some).map_err(|error| ServeError::new("--fd", format!("the standard input: {error}")));
+        }
         Endpoint::Fd(fd) => (*fd, "--fd"),
         Endpoint::Activated => {
             let told = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<i32>().ok());

@@ -3,7 +3,7 @@
 use super::config::{Config, ServeError};
 use super::endpoint::{self, Socket};
 use super::export::Export;
-use super::jail::{Jail, JailMode, close_inherited};
+use super::jail::{Jail, JailMode, close_inherited, hold_signals};
 use super::server::Server;
 use crate::abi::Error;
 use rustix::fd::{AsFd, OwnedFd};
@@ -20,6 +20,7 @@ pub fn serve(config: &Config, say: &mut dyn FnMut(&str)) -> Result<(), ServeErro
     // All that the jail forbids comes before it: paths, numbers of descriptors, limits, the umask.
     let inherited = endpoint::inherited(&config.endpoint)?;
     close_inherited(&[]).map_err(|error| ServeError::new("--jail", error))?;
+    hold_signals().map_err(|error| ServeError::new("--jail", error))?;
     raise_descriptors();
     let root = open_root(config)?;
     let socket = endpoint::open(&config.endpoint, inherited)?;

@@ -124,7 +124,10 @@ impl<B: Backend> Backend for Ledger<B> {
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
+        let mut inner = self.inner.capabilities();
+        // Every handle is to be handed back here.
+        inner.handles_end_by_drop = false;
+        inner
     }
 
     fn lineage(&self) -> Vec<InodeKey> {

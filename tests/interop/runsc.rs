@@ -24,16 +24,22 @@ impl Runsc {
     /// The program and the connection to it; `None`, and a line that says so, where there is none to be started. `flags`
     /// are gVisor's own.
     pub(crate) fn start(test: &str, flags: &[&str]) -> Option<(Runsc, UnixStream)> {
+        Runsc::start_over(test, None, flags)
+    }
+
+    /// As [`Runsc::start`], over a directory that is there.
+    pub(crate) fn start_over(test: &str, root: Option<&Path>, flags: &[&str]) -> Option<(Runsc, UnixStream)> {
         let program = program(test)?;
         let dir = tempfile::tempdir().expect("a directory");
-        let root = dir.path().join("root");
-        std::fs::create_dir(&root).expect("made");
+        let own = dir.path().join("root");
+        std::fs::create_dir(&own).expect("made");
+        let root = root.unwrap_or(&own);
         let (ours, theirs) = UnixStream::pair().expect("a pair");
-        let (mounts, child) = spawn(&program, dir.path(), &root, theirs, flags);
+        let (mounts, child) = spawn(&program, dir.path(), root, theirs, flags);
         Some((Runsc { child, dir, _mounts: mounts }, ours))
     }
 
-    /// The directory that is served.
+    /// The directory of its own.
     pub(crate) fn root(&self) -> PathBuf {
         self.dir.path().join("root")
     }

@@ -210,3 +210,26 @@ fn a_hundred_thousand_opens_are_refused_at_the_default_limit() {
 
     assert_eq!((refused, opened), (Errno::MFILE, 65_536));
 }
+
+#[test]
+fn files_held_across_the_end_of_their_mount_go_on_and_lose_nothing() {
+    for policy in CachePolicy::ALL {
+        let scene = Scene::new();
+        scene.write("file", "hello");
+        let gofer = scene.gofer(policy);
+        let mut guest = Guest::new(gofer.ctx());
+        let file = guest.open("file", Open::READ_WRITE).expect("opened");
+        assert_eq!(guest.write(file, "HELLO"), Ok(5), "{policy}");
+
+        let report = gofer.shutdown(None);
+        drop(gofer);
+
+        assert!(report.failures.is_empty(), "{policy}: {report:?}");
+        assert_eq!(scene.read("file"), "HELLO", "{policy}");
+        assert_eq!(guest.write(file, " world"), Ok(6), "{policy}: what a guest holds stays");
+        guest.seek(file, 0, 0).expect("moved");
+        assert_eq!(guest.read(file, 100), Ok(b"HELLO world".to_vec()), "{policy}");
+        drop(guest);
+        assert_eq!(scene.read("file"), "HELLO world", "{policy}: the last close brings it out");
+    }
+}

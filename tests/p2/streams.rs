@@ -314,3 +314,26 @@ fn offsets_beyond_the_largest_are_told_by_the_stream() {
     let Err(StreamError::Failed(error)) = failed else { panic!("{failed:?}") };
     assert_eq!(guest.error_code(error), Some(Code::INVALID));
 }
+
+#[test]
+fn streams_held_across_the_end_of_their_mount_go_on_and_lose_nothing() {
+    for policy in CachePolicy::ALL {
+        let scene = Scene::new();
+        scene.write("file", "hello");
+        let gofer = scene.gofer(policy);
+        let mut guest = Guest::new(gofer.ctx());
+        let file = guest.create("file").expect("opened");
+        let (source, sink) = (guest.read_stream(file, 0).expect("made"), guest.append_stream(file).expect("made"));
+        guest.stream_write("blocking-write-and-flush", sink, " world").expect("written");
+
+        let report = gofer.shutdown(None);
+        drop(gofer);
+
+        assert!(report.failures.is_empty(), "{policy}: {report:?}");
+        assert_eq!(scene.read("file"), "hello world", "{policy}");
+        assert_eq!(guest.stream_read("read", source, 100), Ok(b"hello world".to_vec()), "{policy}");
+        guest.stream_write("blocking-write-and-flush", sink, "!").expect("what a guest holds stays");
+        drop(guest);
+        assert_eq!(scene.read("file"), "hello world!", "{policy}: the last close brings it out");
+    }
+}

@@ -406,10 +406,11 @@ fn bad_command_lines_are_refused_by_the_option_s_name() {
         command.stdin(Stdio::null());
         command
     };
-    let cases: [(&[&str], &str); 14] = [
+    let cases: [(&[&str], &str); 15] = [
         (&[], "`--root`"),
         (&["--root"], "`--root` needs a value"),
-        (&["--root", "/nowhere", "--fd", "0"], "`--fd`"),
+        (&["--root", "/tmp", "--fd", "0"], "`--fd`"),
+        (&["--root", "/nowhere", "--fd", "1"], "`--fd`"),
         (&["--root", "/nowhere", "--fd", "1000"], "`--fd`"),
         (&["--root", "/nowhere", "--fd", "-1"], "`--fd`"),
         (&["--root", "/nowhere", "--fd", "x"], "`--fd`"),

@@ -195,6 +195,12 @@ impl Program {
         let (client, root) = mounted(Stream::new(socket.into()).expect("a stream"));
         Program { client, root, child, dir }
     }
+
+    /// The connection, for whoever ends it.
+    pub(crate) fn take_client(&mut self) -> Client {
+        let (ended, _) = UnixStream::pair().expect("a pair");
+        std::mem::replace(&mut self.client, Client::new(Stream::new(ended.into()).expect("a stream")))
+    }
 }
 
 impl Subject for Program {
@@ -219,8 +225,7 @@ impl Subject for Program {
     fn finish(mut self) {
         assert_eq!(self.client.ended(), None);
         // The connection's end is the program's.
-        let (ended, _) = UnixStream::pair().expect("a pair");
-        drop(std::mem::replace(&mut self.client, Client::new(Stream::new(ended.into()).expect("a stream"))));
+        drop(self.take_client());
         let status = self.child.wait().expect("it ends");
         assert!(status.success(), "{status}");
     }

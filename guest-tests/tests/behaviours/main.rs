@@ -2,7 +2,7 @@
 //!
 //! | tests | what runs |
 //! |---|---|
-//! | `<guest>/<backend>/<policy>/<behaviour>` | synchronous host functions; asynchronous ones for `p3` |
+//! | `<guest>/<backend>/<policy>/<behaviour>` | synchronous host functions; asynchronous ones for `p3`. Backends: `directfs`, `memory`, `lisafs` over our own server, and, in two policies and skipped aloud where `runsc` is not installed, `gvisor` over gVisor's |
 //! | `<guest>-async/directfs/shared/<behaviour>` | asynchronous ones |
 //! | `<guest>/directfs-tiny/<policy>/<behaviour>` | one dentry and four descriptors of directories in the cache |
 //! | `<guest>-handover/waiting/<policy>/<behaviour>` | calls on a backend that always has to wait, on workers |
@@ -21,6 +21,9 @@ mod descriptors;
 mod guest;
 mod place;
 mod registry;
+#[path = "../../../tests/interop/runsc.rs"]
+#[allow(dead_code, reason = "the library's own tests', of which some is for those")]
+mod runsc;
 mod scenario;
 mod stock;
 
@@ -43,7 +46,8 @@ fn main() -> ExitCode {
             guest.behaviours().map(|b| trial(format!("stock/{guest}/{}", b.name), move || stock::check(guest, b))),
         );
     }
-    for scenario in Scenario::all() {
+    let gvisor = runsc::program("every behaviour over gVisor's gofer").is_some();
+    for scenario in Scenario::all().into_iter().filter(|scenario| gvisor || !scenario.needs_gvisor()) {
         trials.extend(
             scenario
                 .behaviours()

@@ -5,21 +5,63 @@ use crate::harness::ours::{self, Linking};
 use crate::harness::{self, Invocation, Outcome, Tree};
 use crate::place::Place;
 use crate::registry::Leaves;
+use crate::runsc::Runsc;
 use crate::stock;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use std::fmt;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use wasi_gofer::backend::faulty::Faulty;
-use wasi_gofer::{CachePolicy, FsOptions, Gofer, MemoryFs, MountOptions, SharedBackend};
+use wasi_gofer::sidecar::{Export, Server};
+use wasi_gofer::transport::Stream;
+use wasi_gofer::{CachePolicy, FsOptions, Gofer, LisaFs, LisaFsOptions, MemoryFs, MountOptions, SharedBackend};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Backend {
     Directfs,
     Memory,
+    /// A directory of the host, through our own server.
+    Lisafs,
+    /// A directory of the host, through gVisor's gofer.
+    Gvisor,
     /// That in memory, which answers no call that may not wait.
     Waiting,
     /// That in memory, of which one transfer moves [`SHORT`] bytes at most.
     Short,
+}
+
+impl Backend {
+    /// Whether a directory of the host is what is mounted.
+    fn is_of_host(self) -> bool {
+        matches!(self, Backend::Directfs | Backend::Lisafs | Backend::Gvisor)
+    }
+
+    /// A server of a directory, and the socket that it serves.
+    fn serve(self, root: &Path) -> Result<(Served, OwnedFd)> {
+        if self == Backend::Gvisor {
+            let started = Runsc::start_over("a behaviour", Some(root), &["--host-uds=all", "--host-fifo=open"]);
+            let (server, socket) = started.context("runsc went away")?;
+            return Ok((Served::Gvisor(server), socket.into()));
+        }
+        let server = Server::lisafs(Export::open_ambient(root)?)?;
+        let (ours, theirs) = UnixStream::pair()?;
+        server.serve(Stream::new(theirs.into())?)?;
+        Ok((Served::Own(server), ours.into()))
+    }
+}
+
+/// Who serves a mount.
+#[allow(dead_code, reason = "kept for as long as the mount")]
+enum Served {
+    Own(Server),
+    Gvisor(Runsc),
+}
+
+/// What a guest gets. The filesystem goes first: with it the connections end, and with those the servers.
+struct Mounts {
+    gofer: Gofer,
+    _servers: Vec<Served>,
 }
 
 /// Divides nothing that guests use.
@@ -47,6 +89,8 @@ impl fmt::Display for Scenario {
         let backend = match self.backend {
             Backend::Directfs => "directfs",
             Backend::Memory => "memory",
+            Backend::Lisafs => "lisafs",
+            Backend::Gvisor => "gvisor",
             Backend::Waiting => "waiting",
             Backend::Short => "short",
         };
@@ -58,10 +102,15 @@ impl Scenario {
     pub(crate) fn all() -> Vec<Scenario> {
         let mut all = Vec::new();
         for guest in Guest::ALL {
-            for backend in [Backend::Directfs, Backend::Memory] {
+            for backend in [Backend::Directfs, Backend::Memory, Backend::Lisafs] {
                 for policy in CachePolicy::ALL {
                     all.push(Scenario { backend, ..Scenario::directfs(guest, policy) });
                 }
+            }
+        }
+        for guest in [Guest::P1, Guest::P2, Guest::P3] {
+            for policy in [CachePolicy::Exclusive, CachePolicy::Shared] {
+                all.push(Scenario { backend: Backend::Gvisor, ..Scenario::directfs(guest, policy) });
             }
         }
         // The adapter is linked as the others are.
@@ -88,9 +137,14 @@ impl Scenario {
         Scenario { guest, linking: guest.linking(), backend: Backend::Directfs, policy, tiny: false }
     }
 
+    /// Whether it needs gVisor's gofer.
+    pub(crate) fn needs_gvisor(self) -> bool {
+        self.backend == Backend::Gvisor
+    }
+
     /// What is run: settings of more mounts than one are directories of the host.
     pub(crate) fn behaviours(self) -> impl Iterator<Item = Behaviour> {
-        let host = self.backend == Backend::Directfs;
+        let host = self.backend.is_of_host();
         self.guest.behaviours().filter(move |behaviour| match behaviour.setting {
             Setting::Root | Setting::Few => true,
             Setting::Mounts => host,
@@ -101,14 +155,17 @@ impl Scenario {
     fn memory(&self) -> SharedBackend {
         let faulty = Faulty::new(MemoryFs::new());
         match self.backend {
-            Backend::Directfs | Backend::Memory => return SharedBackend::new(MemoryFs::new()),
+            Backend::Directfs | Backend::Lisafs | Backend::Gvisor | Backend::Memory => {
+                return SharedBackend::new(MemoryFs::new());
+            }
             Backend::Waiting => faulty.plan().set_would_wait(true),
             Backend::Short => faulty.plan().set_short_transfers(Some(SHORT)),
         }
         SharedBackend::new(faulty)
     }
 
-    fn mount(&self, setting: Setting, place: &Place, memory: &SharedBackend) -> Result<Gofer> {
+    fn mount(&self, setting: Setting, place: &Place, memory: &SharedBackend) -> Result<Mounts> {
+        let mut servers = Vec::new();
         let mut fs = FsOptions::with_policy(self.policy);
         let mut builder = Gofer::builder();
         if self.tiny {
@@ -119,18 +176,23 @@ impl Scenario {
             let options = MountOptions { fs: fs.clone(), read_only: mount.read_only };
             match self.backend {
                 Backend::Directfs => builder.dir(mount.host, mount.guest, options),
+                Backend::Lisafs | Backend::Gvisor => {
+                    let (server, socket) = self.backend.serve(&mount.host)?;
+                    servers.push(server);
+                    builder.mount(mount.guest, LisaFs::connect(socket, LisaFsOptions::default())?, options)
+                }
                 Backend::Memory | Backend::Waiting | Backend::Short => {
                     builder.mount(mount.guest, memory.clone(), options)
                 }
             };
         }
-        Ok(builder.build()?)
+        Ok(Mounts { gofer: builder.build()?, _servers: servers })
     }
 
     /// What the backend holds, read without the cache that the guest used.
     fn kept(&self, place: &Place, memory: &SharedBackend) -> Result<Tree> {
         match self.backend {
-            Backend::Directfs => place.left(),
+            Backend::Directfs | Backend::Lisafs | Backend::Gvisor => place.left(),
             Backend::Memory | Backend::Waiting | Backend::Short => {
                 let fs = FsOptions::with_policy(CachePolicy::None);
                 let mut builder = Gofer::builder();
@@ -182,23 +244,24 @@ impl Scenario {
     fn run(&self, behaviour: Behaviour) -> Result<(Outcome, Tree)> {
         let place = Place::new(behaviour.setting)?;
         let memory = self.memory();
-        let gofer = self.mount(behaviour.setting, &place, &memory)?;
+        let mounts = self.mount(behaviour.setting, &place, &memory)?;
+        let gofer = &mounts.gofer;
 
-        let outcome = self.start(&gofer, behaviour)?;
+        let outcome = self.start(gofer, behaviour)?;
 
-        invariants(&gofer)?;
+        invariants(gofer)?;
         // Of several mounts there is no one tree; and the read-only one has a name that no guest can say.
         let shown = match behaviour.setting {
             Setting::Root | Setting::Few => Some(Tree::of_guest(&gofer.ctx())?),
             Setting::Mounts => None,
         };
-        invariants(&gofer)?;
+        invariants(gofer)?;
         if self.linking == Linking::HandOver {
             // Files are closed on workers, which may not have come to it.
             let report = gofer.shutdown(None);
             ensure!(report.failures.is_empty(), "{report:?}");
         }
-        drop(gofer);
+        drop(mounts);
         let kept = self.kept(&place, &memory)?;
         if let Some(shown) = shown {
             let same = shown.expect(&kept).context("the cache shows something else than the backend holds");
@@ -214,6 +277,8 @@ impl Scenario {
                 let (_, expected) = stock::run(self.guest, behaviour)?;
                 let left = match self.backend {
                     Backend::Directfs => kept.expect(&expected),
+                    // Their servers have no umask.
+                    Backend::Lisafs | Backend::Gvisor => kept.clone().without_modes().expect(&expected.without_modes()),
                     // It knows no umask.
                     Backend::Memory | Backend::Waiting | Backend::Short => {
                         kept.clone().without_modes().expect(&expected.without_modes())

@@ -85,6 +85,10 @@ pub(crate) struct ServeArgs {
     #[arg(long)]
     die_with_parent: bool,
 
+    /// Say nothing but what goes wrong; the rest is in the log (`--log info`)
+    #[arg(long)]
+    quiet: bool,
+
     #[command(flatten)]
     log: LogArgs,
 }
@@ -118,6 +122,6 @@ pub(crate) fn execute(args: ServeArgs) -> Result<i32> {
         drain: args.drain,
         ..Config::new(args.root, endpoint)
     };
-    serve(&config, &mut |line| say(line))?;
+    serve(&config, &mut |line| if args.quiet { tracing::info!("{line}") } else { say(line) })?;
     Ok(0)
 }

@@ -32,6 +32,13 @@ pub(super) enum Key {
     Noatime,
     Relatime,
     Watches,
+    Socket,
+    Fd,
+    Jail,
+    Timeout,
+    Hard,
+    Soft,
+    HostFds,
 }
 
 /// Every spelling of every key; the first one of a key is its name in messages.
@@ -66,14 +73,20 @@ const KEYS: &[(&str, Key)] = &[
     ("noatime", Key::Noatime),
     ("relatime", Key::Relatime),
     ("watches", Key::Watches),
+    ("socket", Key::Socket),
+    ("fd", Key::Fd),
+    ("jail", Key::Jail),
+    ("timeout", Key::Timeout),
+    ("hard", Key::Hard),
+    ("soft", Key::Soft),
+    ("host_fds", Key::HostFds),
 ];
 
-/// Keys of mounts that reach files over a connection.
-const REMOTE_KEYS: &[&str] =
-    &["socket", "fd", "trans", "rfdno", "wfdno", "aname", "uname", "access", "msize", "version", "port", "timeout"];
+/// Keys of 9P mounts.
+const REMOTE_KEYS: &[&str] = &["trans", "rfdno", "wfdno", "aname", "uname", "access", "msize", "version", "port"];
 
-/// Types of mounts that reach files over a connection.
-const REMOTE_TYPES: &[&str] = &["lisafs", "9p", "p9", "gofer"];
+/// Types of mounts that this build lacks.
+const REMOTE_TYPES: &[&str] = &["9p", "p9"];
 
 /// What is called otherwise elsewhere, and here so.
 const OTHER_NAMES: &[(&str, &str)] = &[
@@ -92,10 +105,12 @@ const OTHER_NAMES: &[(&str, &str)] = &[
     ("commit", "writeback"),
     ("writeback_cache", "writeback"),
     ("max_user_watches", "watches"),
+    // Options of mount(8) for NFS.
+    ("timeo", "timeout"),
 ];
 
 /// The types of this build.
-pub(super) const TYPES: &[&str] = &["directfs", "memory"];
+pub(super) const TYPES: &[&str] = &["directfs", "memory", "lisafs"];
 
 impl Key {
     /// The key that is spelt `name`.
@@ -104,7 +119,7 @@ impl Key {
             return Ok(*key);
         }
         if REMOTE_KEYS.contains(&name) {
-            bail!("key `{name}` is one of lisafs and 9p mounts: this build has type=directfs and type=memory");
+            bail!("key `{name}` is one of 9p mounts: this build has type=directfs, type=memory and type=lisafs");
         }
         let other = OTHER_NAMES.iter().find(|(there, _)| *there == name).map(|(_, here)| *here);
         match other.or_else(|| nearest(name, KEYS.iter().map(|(spelling, _)| *spelling))) {
@@ -129,10 +144,11 @@ impl Key {
 /// The error for a `type` that this build does not have.
 pub(super) fn unknown_type(name: &str) -> anyhow::Error {
     if REMOTE_TYPES.contains(&name) {
-        return anyhow!("bad value `{name}` for `type`: this build has directfs and memory");
+        return anyhow!("bad value `{name}` for `type`: this build has directfs, memory and lisafs");
     }
     let hint = match name {
         "bind" | "host" | "dir" | "volume" => Some("directfs"),
+        "gofer" | "runsc" | "sidecar" => Some("lisafs"),
         "tmpfs" | "mem" | "ram" | "ramfs" | "memfs" => Some("memory"),
         _ => nearest(name, TYPES.iter().copied()),
     };
@@ -192,8 +208,9 @@ mod tests {
     #[test]
     fn unknown_type_knows_what_docker_calls_it() {
         assert!(unknown_type("bind").to_string().contains("did you mean `directfs`"));
+        assert!(unknown_type("gofer").to_string().contains("did you mean `lisafs`"));
         assert!(unknown_type("tmpfs").to_string().contains("did you mean `memory`"));
         assert!(unknown_type("direktfs").to_string().contains("did you mean `directfs`"));
-        assert!(unknown_type("zzz").to_string().contains("directfs or memory"));
+        assert!(unknown_type("zzz").to_string().contains("directfs, memory or lisafs"));
     }
 }

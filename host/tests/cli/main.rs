@@ -10,6 +10,7 @@ mod modules;
 mod mounts;
 mod run;
 mod serve;
+mod sidecar;
 mod signals;
 mod stats;
 mod sub_options;

@@ -8,18 +8,18 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-const LOOP: &str = "(loop $again (br $again))";
-const READY: &str = "ready";
+pub(crate) const LOOP: &str = "(loop $again (br $again))";
+pub(crate) const READY: &str = "ready";
 
 /// A guest that has said that it runs.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     stdout: Option<std::process::ChildStdout>,
 }
 
 impl Running {
     /// Starts the command with these words and waits until the guest prints [`READY`]. Its input has no end.
-    fn start(place: &Place, words: &[&str]) -> Running {
+    pub(crate) fn start(place: &Place, words: &[&str]) -> Running {
         Running::start_with(place, "--default-signal=TERM,INT,HUP", words)
     }
 
@@ -38,7 +38,7 @@ impl Running {
         Running { child, stdout: Some(stdout) }
     }
 
-    fn send(&self, signal: Signal) {
+    pub(crate) fn send(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("sent");
     }
 
@@ -53,7 +53,7 @@ impl Running {
     }
 
     /// What it came to.
-    fn end(mut self) -> Done {
+    pub(crate) fn end(mut self) -> Done {
         let status = watchdog("the end", || self.child.try_wait().expect("waited"));
         let (mut stdout, mut stderr) = (String::new(), String::new());
         self.stdout.take().expect("taken once").read_to_string(&mut stdout).expect("read");
@@ -71,7 +71,7 @@ impl Drop for Running {
 }
 
 /// Looks until there is something. What hangs is told from what is slow by a limit far above either's time.
-fn watchdog<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn watchdog<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         match look() {

@@ -33,6 +33,7 @@ impl Backend for DirectFs {
             local_clock: !self.blocking,
             stale_handles: self.keys() == Keys::WithoutBirth,
             confirms_name_at_open: true,
+            handles_end_by_drop: true,
             queue_pays_after: self.queue_after,
         }
     }

@@ -19,7 +19,9 @@ impl<B: Backend> Backend for Faulty<B> {
     fn capabilities(&self) -> Capabilities {
         let inner = self.inner.capabilities();
         let queue_pays_after = if self.script.is_some() { 0 } else { inner.queue_pays_after };
-        Capabilities { may_block: inner.may_block || self.plan.would_wait(), queue_pays_after, ..inner }
+        let may_block = inner.may_block || self.plan.would_wait();
+        // Its plan hears of every end.
+        Capabilities { may_block, queue_pays_after, handles_end_by_drop: false, ..inner }
     }
 
     fn root(&self, call: &Call) -> Result<Found<B::Node>> {

@@ -33,7 +33,6 @@ pub(super) struct Connection {
     counts: Arc<RpcCounts>,
     doomed: Arc<Doomed>,
     ended: AtomicBool,
-    hard: bool,
 }
 
 /// The failure of a request, with what its answer gave all the same: an answer came whose descriptors found no room in
@@ -64,7 +63,6 @@ impl Connection {
             counts,
             doomed: Arc::default(),
             ended: AtomicBool::new(false),
-            hard: options.hard,
         };
         Ok((connection, mounted.root))
     }
@@ -157,7 +155,7 @@ impl Connection {
         told: impl FnOnce(R::Reply<'_>, Fds) -> Result<T>,
     ) -> Result<T, Failed> {
         if self.is_over() {
-            return Err(self.after_the_end().into());
+            return Err(Error::Errno(Errno::Io).into());
         }
         let asked = self.ways.with(call, |client| {
             self.counts.add(R::MID);
@@ -180,18 +178,6 @@ impl Connection {
     /// Whether the connection ended.
     pub(super) fn is_over(&self) -> bool {
         self.ended.load(Ordering::Acquire)
-    }
-
-    /// What a request comes to once the connection ended.
-    ///
-    /// This is where a mount that is `hard` is to wait, within its call, for a new connection: made by whoever made the
-    /// first, its root's key compared, control files bound anew by walking and comparing keys, open files opened anew
-    /// where their key shows that they are the same (those without a name live on in the descriptors that were handed
-    /// out, else they are `ESTALE`), and a request that was under way and is no mere question decided by looking at what
-    /// it left. Until then it fails as the others do.
-    fn after_the_end(&self) -> Error {
-        tracing::trace!(target: "wasi_gofer::lisafs", hard = self.hard, "a request after the connection's end");
-        Errno::Io.into()
     }
 }
 

@@ -164,3 +164,31 @@ impl Cursor {
         if stands_still { Err(Errno::Io.into()) } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::lisafs::numbers::Doomed;
+    use std::sync::Arc;
+
+    fn key(ino: u64) -> InodeKey {
+        InodeKey { dev: 1, ino, birth_ns: None }
+    }
+
+    #[test]
+    fn keep_of_many_listings_holds_few_open_and_forgets_the_oldest() {
+        let (cursors, doomed) = (Cursors::default(), Arc::new(Doomed::default()));
+        for number in 1..=200u64 {
+            let cursor = Cursor { behind: number, ..Cursor::new(Number::new(FdId::new(number), &doomed)) };
+            cursors.keep(key(number % 3), cursor);
+        }
+        let stops = cursors.0.lock();
+        assert_eq!((stops.len(), doomed.len()), (STOPS_MAX, 200 - KEPT_MAX));
+        assert_eq!(stops.iter().filter(|stop| stop.cursor.is_some()).count(), KEPT_MAX);
+        drop(stops);
+        assert!(cursors.take(key(200 % 3), 200).0.is_some() && cursors.take(key(200 % 3), 200).0.is_none());
+        assert!(cursors.take(key(1), 1).0.is_none());
+        cursors.forget(key(199 % 3));
+        assert!(cursors.take(key(199 % 3), 199).0.is_none() && cursors.take(key(198 % 3), 198).0.is_some());
+    }
+}

@@ -66,6 +66,27 @@ impl LisaHandle {
         self.host.is_some()
     }
 
+    /// Whether its attributes are asked for by a system call of this process.
+    pub(super) fn stats_here(&self) -> bool {
+        self.host.is_some() && self.same_owner
+    }
+
+    /// Whether the connection that it is of has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.shared.connection.is_over()
+    }
+
+    /// Changes attributes by the descriptor that the server handed out: `ESTALE` without one.
+    pub(super) fn set_stat_here(&self, call: &Call, set: &SetStat) -> Result<SetStatReport> {
+        if !call.may_wait {
+            return Err(Error::WouldWait);
+        }
+        match self.host() {
+            Some(host) => Ok(set_stat::set_stat_open(host, set)),
+            None => Err(Errno::Stale.into()),
+        }
+    }
+
     pub(super) fn open_id(&self) -> FdId {
         self.open.id()
     }

@@ -28,8 +28,8 @@
 //!   [`LisaFs`] wait for each other; somebody else's write at the same place in the same moment can be overwritten.
 //! - There is no message that syncs a whole filesystem: [`Backend::sync_fs`](super::Backend::sync_fs) syncs the root
 //!   directory.
-//! - There is no message for a lock of the tree: whoever starts the server sees to it that a tree that is mounted as
-//!   exclusive is nobody else's.
+//! - There is no message for a lock of the tree. That of a server which [`LisaFs::start`] started is locked by this
+//!   process; with another, whoever started that sees to it that a tree that is mounted as exclusive is nobody else's.
 //! - The server's umask applies to new objects (gVisor's has none).
 
 mod change;
@@ -39,12 +39,14 @@ mod cursors;
 mod donated;
 mod fs;
 mod handle;
+mod hard;
 mod list;
 mod node;
 mod numbers;
 mod open;
 mod ops;
 mod options;
+mod program;
 mod queue;
 mod set;
 mod told;
@@ -53,5 +55,7 @@ mod walk;
 pub use counts::{RpcCount, RpcCounts};
 pub use fs::LisaFs;
 pub use handle::LisaHandle;
+pub use hard::{HardHandle, HardLisaFs, HardNode};
 pub use node::LisaNode;
 pub use options::LisaFsOptions;
+pub use program::Program;

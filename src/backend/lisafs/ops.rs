@@ -255,6 +255,10 @@ impl Backend for LisaFs {
         self.queue()
     }
 
+    fn lock_tree(&self) -> Result<()> {
+        self.lock_own_tree()
+    }
+
     fn release(&self, call: &Call, nodes: Vec<LisaNode>) {
         drop(nodes);
         self.connection().close_due(call);

@@ -9,9 +9,6 @@ pub struct LisaFsOptions {
     /// that spins up, shorter than the patience of whoever waits for a guest). A call that has less time takes less. The
     /// errno is `ETIMEDOUT`; whether the server did what it was asked to is then not known.
     pub timeout: Duration,
-    /// Whether calls wait for a server that is gone to come back (`hard`), rather than fail (default false). No
-    /// connection is made anew yet, so both answer `EIO` once the connection ended.
-    pub hard: bool,
     /// Most control files held at once (default 4,096; 16 at least). Each costs the server a descriptor. Those of
     /// directories that a guest has open come on top.
     pub control_limit: usize,
@@ -32,7 +29,6 @@ impl Default for LisaFsOptions {
     fn default() -> Self {
         LisaFsOptions {
             timeout: Duration::from_secs(30),
-            hard: false,
             control_limit: 4_096,
             host_fds: true,
             channels: 4,

@@ -1,7 +1,7 @@
 //! Opening files and directories.
 
 use crate::abi::{Call, Errno, Error, FileType, Name, OpenFlags, Result, Stat};
-use crate::backend::{ErasedHandle, ErasedObject};
+use crate::backend::{ErasedHandle, ErasedObject, Location};
 use crate::gofer::dentry::Reached;
 use crate::gofer::file::{File, OpenDir};
 use crate::gofer::fs::{DentryRef, GoferFs};
@@ -67,6 +67,9 @@ impl GoferFs {
         if !self.coherence.confirms_name_at_open() {
             return Ok(None);
         }
+        if let ([name], false) = (names, shared) {
+            return Ok(self.open_by_name(call, start, *name, access));
+        }
         self.open_checked(call, start, (names, follow_last), access, |inode, dir, at| {
             let node = inode.node()?;
             let object = ErasedObject { node, location: Some(*at), key: inode.key(), file_type: FileType::Regular };
@@ -86,6 +89,34 @@ impl GoferFs {
             self.release_handles(call, replaced);
             Some(file)
         })
+    }
+
+    /// The regular file that `name` in `start` is known to be, by a handle of its own: nothing is to be checked before,
+    /// since `start` is what the caller holds and the opening confirms the name.
+    fn open_by_name(
+        self: &Arc<Self>,
+        call: &Call,
+        start: &DentryRef,
+        name: Name<'_>,
+        access: OpenFlags,
+    ) -> Option<File> {
+        let inode = {
+            let tree = self.tree.read();
+            let child = tree.child_of(start.id().index, name)?;
+            let dentry = tree.get(tree.id(child)).filter(|dentry| !dentry.is_anchored())?;
+            Arc::clone(dentry.inode().filter(|inode| inode.file_type() == FileType::Regular)?)
+        };
+        let dir = start.inode().node()?;
+        let object = ErasedObject {
+            node: inode.node()?,
+            location: Some(Location { dir, name }),
+            key: inode.key(),
+            file_type: FileType::Regular,
+        };
+        let handle = self.bound(call, &[start.id()], || self.ask(Op::Open).open(call, object, access)).ok()?;
+        self.stats.hits(1);
+        self.stats.revalidations(1);
+        Some(File::new(self, inode, handle, access))
     }
 
     fn open_cached(
@@ -147,11 +178,10 @@ impl GoferFs {
 
     /// Whether an inode's handles outlive its last file.
     pub(in crate::gofer) fn keeps_handles(&self, inode: &Inode) -> bool {
-        let nlink = inode.attr().0.nlink;
         if self.coherence.keeps_idle_handles() {
-            return nlink > 0;
+            return inode.attr().0.nlink > 0;
         }
-        if !self.coherence.keeps_watched_handles() || !inode.was_watched() || nlink != 1 {
+        if !self.coherence.keeps_watched_handles() || !inode.was_watched() || inode.attr().0.nlink != 1 {
             return false;
         }
         let slot = inode.handles().try_lock();

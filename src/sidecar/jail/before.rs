@@ -1,13 +1,21 @@
 //! What must be so before the jail is entered: one thread, and no descriptor that leads elsewhere.
 
 use super::step::{Step, StepError};
+use super::supervise::STOP;
 use crate::sys::process;
+use crate::sys::signals::SignalSet;
 use rustix::fd::{AsRawFd, BorrowedFd, RawFd};
 use rustix::fs::FileType;
 use std::path::PathBuf;
 
 /// The last of the standard streams.
 const STDERR: RawFd = 2;
+
+/// Keeps signals that ask for the end until the jail is entered: one that comes before is heard in it, and answered as one
+/// that comes later. For a program that can be spoken to before.
+pub fn hold_signals() -> Result<(), StepError> {
+    SignalSet::new(&STOP).block().step("block signals")
+}
 
 /// Closes every descriptor that came over the `exec` of this process, but for the standard streams and `keep`, and
 /// answers how many those were. To be called first in `main`, before anything takes a descriptor over by its number.

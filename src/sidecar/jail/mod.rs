@@ -43,7 +43,7 @@ mod seccomp;
 mod step;
 mod supervise;
 
-pub use before::close_inherited;
+pub use before::{close_inherited, hold_signals};
 pub use in_force::InForce;
 pub use plan::{Jail, Mechanism};
 pub use seccomp::allowed;

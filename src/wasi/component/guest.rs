@@ -12,8 +12,6 @@ use tokio::sync::Semaphore;
 /// What a guest's descriptors and streams share with its context, and outlive it with.
 #[derive(Debug)]
 pub(super) struct Guest {
-    /// Files, directories and listings that are open.
-    open: AtomicUsize,
     /// The turns of its calls on workers.
     #[cfg(feature = "p3")]
     pub(super) workers: Arc<Semaphore>,
@@ -28,7 +26,6 @@ pub(super) struct Guest {
 impl Guest {
     pub(super) fn new(conduct: Conduct) -> Self {
         Guest {
-            open: AtomicUsize::new(0),
             #[cfg(feature = "p3")]
             workers: Arc::new(Semaphore::new(WORKERS)),
             conduct: Mutex::new(conduct),
@@ -37,8 +34,9 @@ impl Guest {
         }
     }
 
-    pub(super) fn open(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
+    /// Files, directories and listings that are open: the references to the guest but its context's, each a [`Slot`].
+    pub(super) fn open(self: &Arc<Self>) -> usize {
+        Arc::strong_count(self).saturating_sub(1)
     }
 
     pub(super) fn behave(&self, conduct: Conduct) {
@@ -113,18 +111,9 @@ impl Slot {
         &self.0
     }
 
-    /// A further place, within `limit`: `EMFILE`.
+    /// A further place, within `limit`: `EMFILE`. Only whoever has the guest's store to itself takes one, so nobody else
+    /// takes the last between the look and the taking.
     pub(super) fn take(guest: &Arc<Guest>, limit: usize) -> Outcome<Slot> {
-        let more = |open: usize| (open < limit).then_some(open + 1);
-        match guest.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
-            Ok(_) => Ok(Slot(Arc::clone(guest))),
-            Err(_) => Err(Errno::Mfile.into()),
-        }
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
+        if guest.open() < limit { Ok(Slot(Arc::clone(guest))) } else { Err(Errno::Mfile.into()) }
     }
 }

@@ -1,0 +1,190 @@
+//! An open file, over all connections.
+
+use super::node::HardNode;
+use super::sessions::{Session, Sessions};
+use crate::abi::{Call, Errno, Error, FileType, InodeKey, NameBuf, OpenFlags, Result, SetStat, SetStatReport, Stat};
+use crate::backend::lisafs::{LisaHandle, LisaNode};
+use crate::backend::{Advice, Backend, Handle, Location, Object};
+use parking_lot::Mutex;
+use std::fmt;
+use std::io::{IoSlice, IoSliceMut};
+use std::sync::Arc;
+
+/// How often a request is sent again over a further connection.
+const TRIES: usize = 8;
+
+/// How many directories above a file are found anew on the way to it (`PATH_MAX` holds no more).
+const DEPTH_MAX: usize = 2_048;
+
+/// A file of a [`super::HardLisaFs`], open with some access.
+pub struct HardHandle {
+    sessions: Arc<Sessions>,
+    key: InodeKey,
+    access: OpenFlags,
+    /// Where it was found; `None` for a file that is the mount's root.
+    place: Option<(HardNode, NameBuf)>,
+    /// The connection's own, and which connection that was.
+    own: Mutex<(u64, Arc<LisaHandle>)>,
+}
+
+impl HardHandle {
+    pub(super) fn new(
+        sessions: &Arc<Sessions>,
+        (session, own): (&Session, Arc<LisaHandle>),
+        key: InodeKey,
+        access: OpenFlags,
+        place: Option<(HardNode, NameBuf)>,
+    ) -> HardHandle {
+        HardHandle {
+            sessions: Arc::clone(sessions),
+            key,
+            access: access - OpenFlags::TRUNC,
+            place,
+            own: Mutex::new((session.number, own)),
+        }
+    }
+
+    /// The connection's own handle.
+    pub(super) fn own(&self) -> Arc<LisaHandle> {
+        Arc::clone(&self.own.lock().1)
+    }
+
+    /// The handle of a connection that has not ended. `ESTALE` where the file is not found any more.
+    fn live(&self, call: &Call) -> Result<Arc<LisaHandle>> {
+        let session = self.sessions.live(call)?;
+        let (number, own) = {
+            let own = self.own.lock();
+            (own.0, Arc::clone(&own.1))
+        };
+        if number == session.number {
+            return Ok(own);
+        }
+        let opened = self.open_again(call, &session)?;
+        // Its last user may be reading through the old one's descriptor.
+        let before = std::mem::replace(&mut *self.own.lock(), (session.number, Arc::clone(&opened)));
+        drop(before);
+        Ok(opened)
+    }
+
+    fn open_again(&self, call: &Call, session: &Session) -> Result<Arc<LisaHandle>> {
+        let stale = Error::Errno(Errno::Stale);
+        let Some((dir, name)) = &self.place else {
+            let object = Object { node: &*session.root, location: None, key: self.key, file_type: FileType::Regular };
+            return session.fs.open(call, object, self.access);
+        };
+        let dir = find(call, session, dir)?;
+        let found = session.fs.lookup(call, &dir, name.as_name())?;
+        if (found.stat.key, found.stat.file_type) != (self.key, FileType::Regular) {
+            return Err(stale);
+        }
+        let location = Some(Location { dir: &*dir, name: name.as_name() });
+        let object = Object { node: &found.node, location, key: self.key, file_type: FileType::Regular };
+        session.fs.open(call, object, self.access)
+    }
+
+    /// Asks a server that is there, again where it went away meanwhile: for what comes to the same when it is done twice.
+    fn asked<T>(&self, call: &Call, ask: &mut dyn FnMut(&LisaHandle) -> Result<T>) -> Result<T> {
+        for _ in 0..TRIES {
+            let own =
+                self.live(call).map_err(|error| if error.is(Errno::Noent) { Errno::Stale.into() } else { error })?;
+            match ask(&own) {
+                Err(Error::Errno(Errno::Io)) if own.is_over() => {}
+                answer => return answer,
+            }
+        }
+        Err(Errno::Io.into())
+    }
+}
+
+/// A directory over a connection that did not find it yet: found by the names under which it was found before.
+fn find(call: &Call, session: &Session, dir: &HardNode) -> Result<Arc<LisaNode>> {
+    let mut way = Vec::new();
+    let mut at = dir.clone();
+    let mut found = loop {
+        if let Ok(node) = at.at(session) {
+            break node;
+        }
+        let (above, name) = at.place().filter(|_| way.len() < DEPTH_MAX).ok_or(Errno::Stale)?;
+        way.push((at, name));
+        at = above;
+    };
+    while let Some((node, name)) = way.pop() {
+        let below = session.fs.lookup(call, &found, name.as_name())?;
+        if below.stat.key != node.key() {
+            return Err(Errno::Stale.into());
+        }
+        found = node.bind(session, below.node);
+    }
+    Ok(found)
+}
+
+impl Handle for HardHandle {
+    fn read_at(&self, call: &Call, bufs: &mut [IoSliceMut<'_>], offset: u64) -> Result<usize> {
+        let own = self.own();
+        if own.has_host_fd() {
+            return own.read_at(call, bufs, offset);
+        }
+        self.asked(call, &mut |own| own.read_at(call, bufs, offset))
+    }
+
+    fn write_at(&self, call: &Call, bufs: &[IoSlice<'_>], offset: u64) -> Result<usize> {
+        let own = self.own();
+        if own.has_host_fd() {
+            return own.write_at(call, bufs, offset);
+        }
+        self.asked(call, &mut |own| own.write_at(call, bufs, offset))
+    }
+
+    fn append(&self, call: &Call, bufs: &[IoSlice<'_>]) -> Result<(usize, u64)> {
+        let own = self.own();
+        if own.has_host_fd() {
+            return own.append(call, bufs);
+        }
+        // Without a descriptor it is a look at the length and a write there: what was written by an answer that got lost
+        // cannot be told from somebody else's.
+        self.live(call)?.append(call, bufs)
+    }
+
+    fn stat(&self, call: &Call) -> Result<Stat> {
+        let own = self.own();
+        if own.stats_here() {
+            return own.stat(call);
+        }
+        self.asked(call, &mut |own| own.stat(call))
+    }
+
+    fn set_stat(&self, call: &Call, set: &SetStat) -> Result<SetStatReport> {
+        let asked = self.asked(call, &mut |own| own.set_stat(call, set));
+        match asked {
+            // It has no name any more: what its descriptor can do is left.
+            Err(Error::Errno(Errno::Stale)) => self.own().set_stat_here(call, set),
+            asked => asked,
+        }
+    }
+
+    fn sync(&self, call: &Call, data_only: bool) -> Result<()> {
+        let own = self.own();
+        if own.has_host_fd() {
+            return own.sync(call, data_only);
+        }
+        self.asked(call, &mut |own| own.sync(call, data_only))
+    }
+
+    fn allocate(&self, call: &Call, offset: u64, len: u64) -> Result<()> {
+        let own = self.own();
+        if own.has_host_fd() {
+            return own.allocate(call, offset, len);
+        }
+        self.asked(call, &mut |own| own.allocate(call, offset, len))
+    }
+
+    fn advise(&self, call: &Call, offset: u64, len: u64, advice: Advice) -> Result<()> {
+        self.own().advise(call, offset, len, advice)
+    }
+}
+
+impl fmt::Debug for HardHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HardHandle").field("own", &self.own()).finish_non_exhaustive()
+    }
+}

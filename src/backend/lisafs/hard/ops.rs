@@ -1,0 +1,500 @@
+//! The backend over all connections: each operation is the present connection's, on its own nodes.
+
+use super::decide::{Change, Questions, Verdict, look};
+use super::handle::HardHandle;
+use super::node::HardNode;
+use super::queue::HardQueue;
+use super::sessions::{Session, Sessions};
+use crate::abi::{
+    Call, Errno, Error, FileType, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs,
+};
+use crate::backend::lisafs::{LisaFs, LisaFsOptions, LisaHandle, LisaNode, Program};
+use crate::backend::{
+    Backend, Capabilities, ChangeQueue, Created, DirentSink, Found, Handle as _, Location, NodeKind, Object, Step,
+    WalkEnd,
+};
+use crate::hostfs::lock;
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// How often a question that needs no more than the root is asked again over a further connection.
+const TRIES: usize = 8;
+
+/// The backend of a lisafs server that is waited for when it went away. See the [module](super).
+pub struct HardLisaFs {
+    sessions: Arc<Sessions>,
+    questions: Questions,
+    /// The directory that servers of our own are started for.
+    started_for: Option<PathBuf>,
+    /// That directory, while its tree is locked.
+    lock: Mutex<Option<OwnedFd>>,
+}
+
+impl HardLisaFs {
+    /// Mounts what the server serves to which `connect` makes connections: now, and whenever the last one has ended. Each
+    /// is a stream socket of the unix domain over which nothing was sent yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`LisaFs::connect`], and what `connect` answers.
+    pub fn connect(
+        connect: impl Fn() -> Result<OwnedFd> + Send + Sync + 'static,
+        options: LisaFsOptions,
+    ) -> Result<HardLisaFs> {
+        let sessions = Sessions::begin(&Call::WAITING, Box::new(connect), options)?;
+        let (sessions, questions) = (Arc::new(sessions), Questions::default());
+        Ok(HardLisaFs { sessions, questions, started_for: None, lock: Mutex::new(None) })
+    }
+
+    /// Starts `program`, now and whenever it has ended, and mounts what it serves.
+    pub fn start(program: Program, options: LisaFsOptions) -> Result<HardLisaFs> {
+        let started_for = Some(program.root().to_owned());
+        Ok(HardLisaFs { started_for, ..HardLisaFs::connect(move || program.start(), options)? })
+    }
+
+    /// How many connections were made behind the first.
+    #[must_use]
+    pub fn reattached(&self) -> u64 {
+        self.sessions.again()
+    }
+
+    /// How many changes were answered with `EIO` because nobody knows whether they were made.
+    #[must_use]
+    pub fn undecided(&self) -> u64 {
+        self.questions.undecided()
+    }
+
+    /// The connection for an operation.
+    fn session(&self, call: &Call) -> Result<Arc<Session>> {
+        // Each takes a message, or may.
+        if call.may_wait { self.sessions.live(call) } else { Err(Error::WouldWait) }
+    }
+
+    /// Passes an answer on; where the connection ended meanwhile the operation is to be made again, with what the cache
+    /// restores.
+    fn answer<T>(&self, call: &Call, session: &Session, answer: Result<T>) -> Result<T> {
+        match answer {
+            Err(Error::Errno(Errno::Io)) if session.fs.is_over() => {
+                self.sessions.live(call)?;
+                Err(Error::Unbound)
+            }
+            answer => answer,
+        }
+    }
+
+    /// Asks about nothing but the root, again where the connection ended meanwhile.
+    fn of_root<T>(&self, call: &Call, mut ask: impl FnMut(&Session) -> Result<T>) -> Result<T> {
+        for _ in 0..TRIES {
+            let session = self.session(call)?;
+            match self.answer(call, &session, ask(&session)) {
+                Err(Error::Unbound) => {}
+                answer => return answer,
+            }
+        }
+        Err(Errno::Io.into())
+    }
+
+    /// Asks about a directory.
+    fn in_dir<T>(&self, call: &Call, dir: &HardNode, ask: impl FnOnce(&Session, &LisaNode) -> Result<T>) -> Result<T> {
+        let session = self.session(call)?;
+        let own = dir.at(&session)?;
+        self.answer(call, &session, ask(&session, &own))
+    }
+
+    /// Asks about an object. One that this connection did not find yet is found by its location; a directory is to be
+    /// restored.
+    fn on_object<T>(
+        &self,
+        call: &Call,
+        object: &Object<'_, HardNode>,
+        ask: impl FnOnce(&Session, Object<'_, LisaNode>) -> Result<T>,
+    ) -> Result<T> {
+        let session = self.session(call)?;
+        let (key, file_type) = (object.key, object.file_type);
+        let dir = object.location.map(|at| at.dir.at(&session)).transpose()?;
+        let location = object.location.zip(dir.as_deref()).map(|(at, dir)| Location { dir, name: at.name });
+        let node = match (object.node.at(&session), location) {
+            (Err(Error::Unbound), Some(at)) if file_type != FileType::Directory => {
+                let found = self.answer(call, &session, session.fs.lookup(call, at.dir, at.name))?;
+                if (found.stat.key, found.stat.file_type) != (key, file_type) {
+                    return Err(Errno::Stale.into());
+                }
+                object.node.bind(&session, found.node)
+            }
+            (Err(Error::Unbound), None) if file_type != FileType::Directory => return Err(Errno::Stale.into()),
+            (node, _) => node?,
+        };
+        let answer = ask(&session, Object { node: &node, location, key, file_type });
+        self.answer(call, &session, answer)
+    }
+
+    /// Makes a change in one directory or two: decides one that was under way when a connection ended. `made` answers for
+    /// one that was made.
+    fn change<T>(
+        &self,
+        call: &Call,
+        dirs: [&HardNode; 2],
+        change: Change,
+        ask: impl FnOnce(&Session, [&LisaNode; 2]) -> Result<T>,
+        made: impl FnOnce(&Session, [&LisaNode; 2]) -> Result<T>,
+    ) -> Result<T> {
+        let session = self.session(call)?;
+        let own = [dirs[0].at(&session)?, dirs[1].at(&session)?];
+        let own = [&*own[0], &*own[1]];
+        if let Some(question) = self.questions.take(&change) {
+            match question.decide(call, &session.fs, own) {
+                Ok(Some(Verdict::Made)) => return self.answer(call, &session, made(&session, own)),
+                Ok(Some(Verdict::NotMade)) => {}
+                Ok(None) => return self.questions.undecidable(&change),
+                Err(error) => {
+                    let error = self.answer::<()>(call, &session, Err(error));
+                    if error == Err(Error::Unbound) {
+                        self.questions.again(question);
+                    }
+                    return error.and(Err(Errno::Io.into()));
+                }
+            }
+        }
+        let (name, goes) = change.name();
+        let before = match look(call, &session.fs, own[0], name) {
+            Ok(None) if goes => return Err(Errno::Noent.into()),
+            Ok(found) => found.map(|stat| stat.key),
+            Err(error) => return self.answer(call, &session, Err(error)),
+        };
+        let since = SystemTime::now();
+        let answer = ask(&session, own);
+        if matches!(answer, Err(Error::Errno(Errno::Io))) && session.fs.is_over() {
+            self.questions.ask(change, before, since);
+        }
+        self.answer(call, &session, answer)
+    }
+
+    /// Makes a new name in `dir`; one that was made before the answer got lost is found.
+    fn make(
+        &self,
+        call: &Call,
+        (dir, name): (&HardNode, Name<'_>),
+        file_type: FileType,
+        make: impl FnOnce(&LisaFs, &LisaNode) -> Result<Found<LisaNode>>,
+    ) -> Result<Found<HardNode>> {
+        let change = Change::make(dir.key(), name, file_type);
+        self.change(
+            call,
+            [dir, dir],
+            change,
+            |session, [own, _]| Ok(HardNode::found(session, make(&session.fs, own)?, Some((dir, name)))),
+            |session, [own, _]| Ok(HardNode::found(session, session.fs.lookup(call, own, name)?, Some((dir, name)))),
+        )
+    }
+
+    fn handle(
+        &self,
+        session: &Session,
+        handle: Arc<LisaHandle>,
+        (key, access): (InodeKey, OpenFlags),
+        place: Option<(&HardNode, Name<'_>)>,
+    ) -> Arc<HardHandle> {
+        let place = place.map(|(dir, name)| (dir.clone(), name.to_buf()));
+        Arc::new(HardHandle::new(&self.sessions, (session, handle), key, access, place))
+    }
+
+    fn lock_own_tree(&self) -> Result<()> {
+        let Some(path) = &self.started_for else { return Ok(()) };
+        let mut held = self.lock.lock();
+        if held.is_none() {
+            *held = Some(lock::lock_directory(path, self.sessions.root().0)?);
+        }
+        Ok(())
+    }
+}
+
+impl Backend for HardLisaFs {
+    type Node = HardNode;
+    type Handle = HardHandle;
+
+    fn name(&self) -> &'static str {
+        "lisafs"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.sessions.present().fs.capabilities()
+    }
+
+    fn root(&self, call: &Call) -> Result<Found<HardNode>> {
+        let found = self.of_root(call, |session| session.fs.root(call))?;
+        Ok(Found { node: HardNode::root(self.sessions.root()), stat: found.stat })
+    }
+
+    fn lookup(&self, call: &Call, dir: &HardNode, name: Name<'_>) -> Result<Found<HardNode>> {
+        self.in_dir(call, dir, |session, own| {
+            Ok(HardNode::found(session, session.fs.lookup(call, own, name)?, Some((dir, name))))
+        })
+    }
+
+    fn walk_many(
+        &self,
+        call: &Call,
+        dir: &HardNode,
+        names: &[Name<'_>],
+        out: &mut Vec<Found<HardNode>>,
+    ) -> Result<WalkEnd> {
+        self.in_dir(call, dir, |session, own| {
+            let mut found = Vec::new();
+            let end = session.fs.walk_many(call, own, names, &mut found);
+            let mut above = dir.clone();
+            for (name, found) in names.iter().zip(found) {
+                let found = HardNode::found(session, found, Some((&above, *name)));
+                above = found.node.clone();
+                out.push(found);
+            }
+            end
+        })
+    }
+
+    fn revalidate_many(&self, call: &Call, steps: &[Step<'_, HardNode>], out: &mut Vec<Stat>) -> Result<()> {
+        let session = self.session(call)?;
+        let mut dirs = SmallVec::<[Arc<LisaNode>; 6]>::new();
+        let mut missing = None;
+        for step in steps {
+            match step.dir.at(&session) {
+                Ok(own) => dirs.push(own),
+                Err(error) => {
+                    missing = Some(error);
+                    break;
+                }
+            }
+        }
+        let own = steps.iter().zip(&dirs).map(|(step, dir)| Step { dir: &**dir, name: step.name, key: step.key });
+        let own: SmallVec<[Step<'_, LisaNode>; 6]> = own.collect();
+        let before = out.len();
+        self.answer(call, &session, session.fs.revalidate_many(call, &own, out))?;
+        // A name that is another by now ends it; else the next one is the first that was not asked about.
+        let told = out.len().saturating_sub(before);
+        let changed = out.last().zip(own.get(told.wrapping_sub(1))).is_some_and(|(stat, step)| stat.key != step.key);
+        match missing {
+            Some(error) if !changed => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn revalidate_end(&self, call: &Call, dir: &HardNode, names: &[Name<'_>], key: InodeKey) -> Result<Option<Stat>> {
+        self.in_dir(call, dir, |session, own| session.fs.revalidate_end(call, own, names, key))
+    }
+
+    fn stat(&self, call: &Call, object: Object<'_, HardNode>) -> Result<Stat> {
+        self.on_object(call, &object, |session, object| session.fs.stat(call, object))
+    }
+
+    fn set_stat(&self, call: &Call, object: Object<'_, HardNode>, set: &SetStat) -> Result<SetStatReport> {
+        self.on_object(call, &object, |session, object| session.fs.set_stat(call, object, set))
+    }
+
+    fn open(&self, call: &Call, object: Object<'_, HardNode>, flags: OpenFlags) -> Result<Arc<HardHandle>> {
+        let place = object.location.map(|at| (at.dir, at.name));
+        self.on_object(call, &object, |session, own| {
+            let handle = session.fs.open(call, own, flags)?;
+            Ok(self.handle(session, handle, (object.key, flags), place))
+        })
+    }
+
+    fn create(
+        &self,
+        call: &Call,
+        dir: &HardNode,
+        name: Name<'_>,
+        flags: OpenFlags,
+        mode: Mode,
+    ) -> Result<Created<HardNode, HardHandle>> {
+        let place = Some((dir, name));
+        let created = |session: &Session, found: Found<LisaNode>, handle: Arc<LisaHandle>| {
+            let found = HardNode::found(session, found, place);
+            let handle = self.handle(session, handle, (found.stat.key, flags), place);
+            Created { found, handle }
+        };
+        let change = Change::make(dir.key(), name, FileType::Regular);
+        self.change(
+            call,
+            [dir, dir],
+            change,
+            |session, [own, _]| {
+                let Created { found, handle } = session.fs.create(call, own, name, flags, mode)?;
+                Ok(created(session, found, handle))
+            },
+            |session, [own, _]| {
+                let found = session.fs.lookup(call, own, name)?;
+                let (key, file_type) = (found.stat.key, found.stat.file_type);
+                let location = Some(Location { dir: own, name });
+                let handle = session.fs.open(call, Object { node: &found.node, location, key, file_type }, flags)?;
+                Ok(created(session, found, handle))
+            },
+        )
+    }
+
+    fn mkdir(&self, call: &Call, dir: &HardNode, name: Name<'_>, mode: Mode) -> Result<Found<HardNode>> {
+        self.make(call, (dir, name), FileType::Directory, |fs, own| fs.mkdir(call, own, name, mode))
+    }
+
+    fn mknod(
+        &self,
+        call: &Call,
+        dir: &HardNode,
+        name: Name<'_>,
+        kind: NodeKind,
+        mode: Mode,
+    ) -> Result<Found<HardNode>> {
+        let file_type = match kind {
+            NodeKind::Fifo => FileType::Fifo,
+            NodeKind::Socket => FileType::Socket,
+            NodeKind::Regular => FileType::Regular,
+        };
+        self.make(call, (dir, name), file_type, |fs, own| fs.mknod(call, own, name, kind, mode))
+    }
+
+    fn symlink(&self, call: &Call, dir: &HardNode, name: Name<'_>, target: &[u8]) -> Result<Found<HardNode>> {
+        self.make(call, (dir, name), FileType::Symlink, |fs, own| fs.symlink(call, own, name, target))
+    }
+
+    fn link(&self, call: &Call, object: Object<'_, HardNode>, dir: &HardNode, name: Name<'_>) -> Result<Stat> {
+        let change = Change::Link(dir.key(), name.to_buf(), object.key);
+        self.on_object(call, &object, |_, _| Ok(()))?;
+        self.change(
+            call,
+            [dir, dir],
+            change,
+            |session, [own, _]| {
+                let at = object.location.map(|at| at.dir.at(session)).transpose()?;
+                let location = object.location.zip(at.as_deref()).map(|(at, dir)| Location { dir, name: at.name });
+                let node = object.node.at(session)?;
+                let object = Object { node: &*node, location, key: object.key, file_type: object.file_type };
+                session.fs.link(call, object, own, name)
+            },
+            |session, [own, _]| session.fs.lookup(call, own, name).map(|found| found.stat),
+        )
+    }
+
+    fn unlink(&self, call: &Call, dir: &HardNode, name: Name<'_>) -> Result<()> {
+        let change = Change::Remove(dir.key(), name.to_buf());
+        let ask = |session: &Session, [own, _]: [&LisaNode; 2]| session.fs.unlink(call, own, name);
+        self.change(call, [dir, dir], change, ask, |_, _| Ok(()))
+    }
+
+    fn rmdir(&self, call: &Call, dir: &HardNode, name: Name<'_>) -> Result<()> {
+        let change = Change::Remove(dir.key(), name.to_buf());
+        let ask = |session: &Session, [own, _]: [&LisaNode; 2]| session.fs.rmdir(call, own, name);
+        self.change(call, [dir, dir], change, ask, |_, _| Ok(()))
+    }
+
+    fn rename(&self, call: &Call, from: Location<'_, HardNode>, to: Location<'_, HardNode>) -> Result<()> {
+        let change = Change::Rename([(from.dir.key(), from.name.to_buf()), (to.dir.key(), to.name.to_buf())]);
+        let ask = |session: &Session, [own_from, own_to]: [&LisaNode; 2]| {
+            let from = Location { dir: own_from, name: from.name };
+            session.fs.rename(call, from, Location { dir: own_to, name: to.name })
+        };
+        self.change(call, [from.dir, to.dir], change, ask, |_, _| Ok(()))
+    }
+
+    fn readlink(&self, call: &Call, object: Object<'_, HardNode>) -> Result<Vec<u8>> {
+        self.on_object(call, &object, |session, object| session.fs.readlink(call, object))
+    }
+
+    fn read_dir(&self, call: &Call, dir: &HardNode, cookie: u64, sink: &mut DirentSink<'_>) -> Result<bool> {
+        let mut told = false;
+        let answer = self.in_dir(call, dir, |session, own| {
+            session.fs.read_dir(call, own, cookie, &mut |entry| {
+                told = true;
+                sink(entry)
+            })
+        });
+        match answer {
+            // What was told is told: whoever lists on asks behind it.
+            Err(Error::Unbound) if told => Err(Errno::Io.into()),
+            answer => answer,
+        }
+    }
+
+    fn statfs(&self, call: &Call) -> Result<StatFs> {
+        self.of_root(call, |session| session.fs.statfs(call))
+    }
+
+    fn get_xattr(&self, call: &Call, object: Object<'_, HardNode>, name: &[u8]) -> Result<Vec<u8>> {
+        self.on_object(call, &object, |session, object| session.fs.get_xattr(call, object, name))
+    }
+
+    fn sync_many(&self, call: &Call, handles: &[Arc<HardHandle>]) -> Vec<Result<()>> {
+        handles.iter().map(|handle| handle.sync(call, false)).collect()
+    }
+
+    fn sync_fs(&self, call: &Call) -> Result<()> {
+        self.of_root(call, |session| session.fs.sync_fs(call))
+    }
+
+    fn sync_dir(&self, call: &Call, dir: &HardNode) -> Result<()> {
+        self.in_dir(call, dir, |session, own| session.fs.sync_dir(call, own))
+    }
+
+    fn restore(&self, call: &Call, node: &HardNode, at: Location<'_, HardNode>, key: InodeKey) -> Result<()> {
+        let session = self.session(call)?;
+        if node.key() != key {
+            return Err(Errno::Stale.into());
+        }
+        let dir = at.dir.at(&session)?;
+        let answer = match node.at(&session) {
+            Ok(own) => session.fs.restore(call, &own, Location { dir: &*dir, name: at.name }, key),
+            Err(_) => match session.fs.lookup(call, &dir, at.name) {
+                Ok(found) if (found.stat.key, found.stat.file_type) == (key, node.file_type()) => {
+                    node.bind(&session, found.node);
+                    Ok(())
+                }
+                Ok(_) | Err(Error::Errno(Errno::Noent | Errno::Notdir)) => Err(Errno::Stale.into()),
+                Err(error) => Err(error),
+            },
+        };
+        if answer.is_ok() {
+            node.found_at(Some((at.dir, at.name)));
+        }
+        self.answer(call, &session, answer)
+    }
+
+    fn is_bound(&self, node: &HardNode) -> bool {
+        let session = self.sessions.present();
+        node.is_root() || node.at(&session).is_ok_and(|own| session.fs.is_bound(&own))
+    }
+
+    fn pin(&self, node: &HardNode, pinned: bool) {
+        node.pin(&self.sessions.present(), pinned);
+    }
+
+    fn relieve(&self, want: usize) -> usize {
+        self.sessions.present().fs.relieve(want)
+    }
+
+    fn change_queue(&self) -> Option<Box<dyn ChangeQueue<HardNode>>> {
+        Some(Box::new(HardQueue::new(&self.sessions)?))
+    }
+
+    fn lock_tree(&self) -> Result<()> {
+        self.lock_own_tree()
+    }
+
+    fn release(&self, call: &Call, nodes: Vec<HardNode>) {
+        let session = self.sessions.present();
+        session.fs.release(call, nodes.into_iter().filter_map(|node| node.into_own(&session)).collect());
+    }
+
+    fn release_handles(&self, call: &Call, handles: Vec<Arc<HardHandle>>) {
+        let own = handles.iter().map(|handle| handle.own()).collect();
+        drop(handles);
+        self.sessions.present().fs.release_handles(call, own);
+    }
+}
+
+impl fmt::Debug for HardLisaFs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HardLisaFs").field("sessions", &self.sessions).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,171 @@
+//! The row of connections.
+
+use crate::abi::{Call, Errno, Error, FileType, InodeKey, Result};
+use crate::backend::Backend;
+use crate::backend::lisafs::{LisaFs, LisaFsOptions, LisaNode};
+use crate::sync::{expired, monotonic};
+use parking_lot::{Condvar, Mutex, RwLock};
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// How long is waited before a further connection is tried to be made: at first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How often a waiter looks whether its call has ended.
+const CALL_CHECK: Duration = Duration::from_millis(50);
+
+/// Makes a connection to the server.
+pub(super) type Connect = Box<dyn Fn() -> Result<OwnedFd> + Send + Sync>;
+
+/// One connection, from its mount to its end.
+pub(super) struct Session {
+    /// Which one it is.
+    pub(super) number: u64,
+    pub(super) fs: LisaFs,
+    pub(super) root: Arc<LisaNode>,
+}
+
+/// All of them: the present one, and the way to the next.
+pub(super) struct Sessions {
+    connect: Connect,
+    options: LisaFsOptions,
+    root_key: InodeKey,
+    root_type: FileType,
+    present: RwLock<Arc<Session>>,
+    /// Whether somebody is making the next.
+    making: Mutex<bool>,
+    made: Condvar,
+    /// How many were made behind the first.
+    again: AtomicU64,
+}
+
+impl Sessions {
+    /// The first connection.
+    pub(super) fn begin(call: &Call, connect: Connect, options: LisaFsOptions) -> Result<Sessions> {
+        let first = Session::begin(call, 0, &connect, &options)?;
+        Ok(Sessions {
+            root_key: first.fs.root_key(),
+            root_type: first.root.file_type,
+            connect,
+            options,
+            present: RwLock::new(Arc::new(first)),
+            making: Mutex::new(false),
+            made: Condvar::new(),
+            again: AtomicU64::new(0),
+        })
+    }
+
+    pub(super) fn root(&self) -> (InodeKey, FileType) {
+        (self.root_key, self.root_type)
+    }
+
+    /// How many connections were made behind the first.
+    pub(super) fn again(&self) -> u64 {
+        self.again.load(Ordering::Relaxed)
+    }
+
+    /// The present connection, which may have ended.
+    pub(super) fn present(&self) -> Arc<Session> {
+        Arc::clone(&self.present.read())
+    }
+
+    /// A connection that has not ended, as far as is known; a new one is made for it where that is needed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldWait`] when the call may not wait for one; `ETIMEDOUT` and `ECANCELED` when it ends first; `ESTALE`
+    /// when the server that came back serves something else.
+    pub(super) fn live(&self, call: &Call) -> Result<Arc<Session>> {
+        let present = self.present();
+        if !present.fs.is_over() {
+            return Ok(present);
+        }
+        if !call.may_wait {
+            return Err(Error::WouldWait);
+        }
+        self.next(call)
+    }
+
+    /// Waits for the next connection, or makes it.
+    fn next(&self, call: &Call) -> Result<Arc<Session>> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let mut making = self.making.lock();
+            let present = self.present();
+            if !present.fs.is_over() {
+                return Ok(present);
+            }
+            if *making {
+                self.made.wait_for(&mut making, CALL_CHECK);
+                drop(making);
+                goes_on(call)?;
+                continue;
+            }
+            *making = true;
+            drop(making);
+            let made = self.make(call, present.number);
+            *self.making.lock() = false;
+            self.made.notify_all();
+            match made {
+                Ok(made) => return Ok(made),
+                Err(error) if error.is(Errno::Stale) => return Err(error),
+                Err(error) => tracing::debug!(target: "wasi_gofer::lisafs", %error, "the server is not back"),
+            }
+            self.rest(call, pause)?;
+            pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+        }
+    }
+
+    fn make(&self, call: &Call, last: u64) -> Result<Arc<Session>> {
+        goes_on(call)?;
+        let next = Session::begin(call, last.saturating_add(1), &self.connect, &self.options)?;
+        if (next.fs.root_key(), next.root.file_type) != (self.root_key, self.root_type) {
+            tracing::error!(target: "wasi_gofer::lisafs", "the server that came back serves another directory");
+            return Err(Errno::Stale.into());
+        }
+        let next = Arc::new(next);
+        let ended = std::mem::replace(&mut *self.present.write(), Arc::clone(&next));
+        self.again.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(target: "wasi_gofer::lisafs", "the server is back");
+        // It may be the last reference, and what it closes then is nobody's.
+        drop(ended);
+        Ok(next)
+    }
+
+    /// Waits a little, or for somebody else's connection.
+    fn rest(&self, call: &Call, pause: Duration) -> Result<()> {
+        let until = monotonic().checked_add(pause);
+        while !expired(until) {
+            goes_on(call)?;
+            let mut making = self.making.lock();
+            self.made.wait_for(&mut making, pause.min(CALL_CHECK));
+        }
+        goes_on(call)
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let present = self.present();
+        f.debug_struct("Sessions").field("number", &present.number).field("fs", &present.fs).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    fn begin(call: &Call, number: u64, connect: &Connect, options: &LisaFsOptions) -> Result<Session> {
+        let fs = LisaFs::connect_by(call, connect()?, options.clone())?;
+        let root = Arc::new(fs.root(call)?.node);
+        Ok(Session { number, fs, root })
+    }
+}
+
+fn goes_on(call: &Call) -> Result<()> {
+    if call.is_cancelled() {
+        return Err(Errno::Canceled.into());
+    }
+    if expired(call.deadline) { Err(Errno::Timedout.into()) } else { Ok(()) }
+}

@@ -1,0 +1,184 @@
+//! A change that was under way when the connection ended is made once, whether the server had made it or not.
+
+use crate::cut::{Scene, Side};
+use std::path::Path;
+use wasi_gofer::abi::{Call, Errno, Error};
+use wasi_gofer::backend::lisafs::HardLisaFs;
+use wasi_gofer::vfs::{Descriptor, OpenDirectory, OpenHow};
+use wasi_gofer::{CachePolicy, FsOptions, Gofer, MountOptions, SharedBackend};
+
+const CALL: &Call = &Call::WAITING;
+const CREATE: OpenHow = OpenHow {
+    follow: true,
+    create: true,
+    exclusive: true,
+    truncate: false,
+    directory: false,
+    read: true,
+    write: true,
+    append: false,
+    sync: false,
+    dsync: false,
+};
+
+/// A change, the number of its message, what must be so behind it, and what a further one of the same kind comes to.
+struct Case {
+    name: &'static str,
+    mid: u16,
+    change: fn(&OpenDirectory) -> Result<(), Error>,
+    holds: fn(&Path) -> bool,
+    again: Errno,
+}
+
+fn create(dir: &OpenDirectory) -> Result<(), Error> {
+    match dir.open_at(CALL, b"dir/new", CREATE)? {
+        Descriptor::File(file) => {
+            file.write_at(CALL, &[std::io::IoSlice::new(b"data")], 0)?;
+            file.close(CALL)
+        }
+        Descriptor::Directory(_) => panic!("no file was made"),
+    }
+}
+
+const CASES: &[Case] = &[
+    Case {
+        name: "mkdir",
+        mid: 13,
+        change: |dir| dir.create_directory_at(CALL, b"dir/new"),
+        holds: |host| host.join("dir/new").is_dir(),
+        again: Errno::Exist,
+    },
+    Case {
+        name: "create",
+        mid: 8,
+        change: create,
+        holds: |host| std::fs::read(host.join("dir/new")).is_ok_and(|data| data == b"data"),
+        again: Errno::Exist,
+    },
+    Case {
+        name: "symlink",
+        mid: 15,
+        change: |dir| dir.symlink_at(CALL, b"target", b"dir/new"),
+        holds: |host| std::fs::read_link(host.join("dir/new")).is_ok_and(|target| target == Path::new("target")),
+        again: Errno::Exist,
+    },
+    Case {
+        name: "link",
+        mid: 16,
+        change: |dir| dir.link_at(CALL, b"dir/file", dir, b"dir/new"),
+        holds: |host| std::fs::read(host.join("dir/new")).is_ok_and(|data| data == b"contents"),
+        again: Errno::Exist,
+    },
+    Case {
+        name: "unlink",
+        mid: 22,
+        change: |dir| dir.unlink_at(CALL, b"dir/file"),
+        holds: |host| !host.join("dir/file").exists(),
+        again: Errno::Noent,
+    },
+    Case {
+        name: "rmdir",
+        mid: 22,
+        change: |dir| dir.remove_directory_at(CALL, b"dir/empty"),
+        holds: |host| !host.join("dir/empty").exists(),
+        again: Errno::Noent,
+    },
+    Case {
+        name: "rename",
+        mid: 23,
+        change: |dir| dir.rename_at(CALL, b"dir/file", dir, b"other/new"),
+        holds: |host| !host.join("dir/file").exists() && host.join("other/new").is_file(),
+        again: Errno::Noent,
+    },
+];
+
+fn mounted(backend: HardLisaFs, policy: CachePolicy) -> (Gofer, SharedBackend, OpenDirectory) {
+    let backend = SharedBackend::new(backend);
+    let mut builder = Gofer::builder();
+    let fs = FsOptions::with_policy(policy);
+    builder.mount("/", backend.clone(), MountOptions { read_only: false, fs });
+    let gofer = builder.build().expect("mounted");
+    let ctx = gofer.ctx();
+    let root = ctx.open_preopen(CALL, &ctx.preopens()[0]).expect("it opens");
+    (gofer, backend, root)
+}
+
+fn lay(host: &Path) {
+    for dir in ["dir", "dir/empty", "other"] {
+        std::fs::create_dir(host.join(dir)).expect("made");
+    }
+    std::fs::write(host.join("dir/file"), "contents").expect("written");
+    // What there is must be older than any change, by more than a filesystem's clock can be late.
+    std::thread::sleep(std::time::Duration::from_millis(50));
+}
+
+#[test]
+fn a_change_that_was_under_way_is_made_once_on_either_side_of_the_end() {
+    for policy in CachePolicy::ALL {
+        for side in [Side::Before, Side::Behind] {
+            for case in CASES {
+                let (scene, backend) = Scene::new();
+                let host = scene.dir.path();
+                lay(host);
+                let (gofer, _backend, root) = mounted(backend, policy);
+                scene.cut(case.mid, side);
+
+                let changed = (case.change)(&root);
+
+                let what = format!("{} in {policy}, cut {side:?}", case.name);
+                assert!(scene.was_cut(), "{what}");
+                assert_eq!(changed, Ok(()), "{what}");
+                gofer.sync().expect("brought out");
+                assert!((case.holds)(host), "{what}");
+                assert_eq!((case.change)(&root), Err(case.again.into()), "{what}: again");
+                gofer.check_invariants().expect("sound");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_name_that_was_there_before_is_refused_on_either_side_of_the_end() {
+    for side in [Side::Before, Side::Behind] {
+        let (scene, backend) = Scene::new();
+        lay(scene.dir.path());
+        std::fs::create_dir(scene.dir.path().join("dir/new")).expect("made");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let (_gofer, _backend, root) = mounted(backend, CachePolicy::None);
+        scene.cut(13, side);
+
+        assert_eq!(root.create_directory_at(CALL, b"dir/new"), Err(Errno::Exist.into()), "{side:?}");
+        assert!(scene.was_cut(), "{side:?}");
+    }
+}
+
+#[test]
+fn a_question_is_simply_asked_again() {
+    // Walk, WalkStat, OpenAt, Getdents64, ReadLinkAt, FStat, SetStat.
+    for mid in [5, 6, 7, 24, 19, 3, 4] {
+        for side in [Side::Before, Side::Behind] {
+            let (scene, backend) = Scene::new();
+            lay(scene.dir.path());
+            std::os::unix::fs::symlink("file", scene.dir.path().join("dir/link")).expect("linked");
+            let (_gofer, _backend, root) = mounted(backend, CachePolicy::Shared);
+            scene.cut(mid, side);
+            for _ in 0..2 {
+                assert_eq!(root.stat_at(CALL, b"dir/link", true).map(|stat| stat.size), Ok(8), "{mid} {side:?}");
+                let how = OpenHow { create: false, exclusive: false, ..CREATE };
+                let Ok(Descriptor::File(file)) = root.open_at(CALL, b"dir/file", how) else { panic!("{mid} {side:?}") };
+                file.set_size(CALL, 8).expect("cut");
+                let how = OpenHow { directory: true, write: false, ..how };
+                let Ok(Descriptor::Directory(dir)) = root.open_at(CALL, b"dir", how) else { panic!("{mid} {side:?}") };
+                let mut count = 0;
+                dir.read_dir(CALL, 0, &mut |_| {
+                    count += 1;
+                    true
+                })
+                .unwrap_or_else(|error| panic!("{mid} {side:?}: {error}"));
+                assert_eq!(count, 5, "{mid} {side:?}");
+                root.set_times_at(CALL, b"dir", true, Some(wasi_gofer::abi::SetTime::Now), None).expect("set");
+                dir.stat(CALL).expect("there");
+            }
+        }
+    }
+}

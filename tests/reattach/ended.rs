@@ -1,0 +1,97 @@
+//! Waits for a server that does not come back, or comes back as another.
+
+use crate::sidecar::Served;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use wasi_gofer::abi::{Call, CancelToken, Errno, Name};
+use wasi_gofer::backend::Backend;
+use wasi_gofer::backend::lisafs::{HardLisaFs, LisaFsOptions};
+use wasi_gofer::sidecar::{Export, Server};
+use wasi_gofer::transport::Stream;
+
+/// A connection to a server of `dir` that ends when the server is dropped.
+fn serve(dir: &std::path::Path) -> (Server, OwnedFd) {
+    let server = Server::lisafs(Export::open_ambient(dir).expect("an export")).expect("a server");
+    let (ours, theirs) = UnixStream::pair().expect("a pair");
+    server.serve(Stream::new(theirs.into()).expect("a stream")).expect("served");
+    (server, ours.into())
+}
+
+/// A mount whose server has gone, of which `back` makes further connections.
+fn gone(back: impl Fn() -> Option<OwnedFd> + Send + Sync + 'static) -> (Served, HardLisaFs) {
+    let served = Served::new();
+    let (server, socket) = serve(served.dir.path());
+    let first = parking_lot::Mutex::new(Some(socket));
+    let connect = move || first.lock().take().or_else(&back).ok_or(Errno::Connrefused.into());
+    let backend = HardLisaFs::connect(connect, LisaFsOptions::default()).expect("mounted");
+    drop(server);
+    (served, backend)
+}
+
+#[test]
+fn waiting_for_a_server_ends_with_the_call_s_deadline() {
+    let (_served, backend) = gone(|| None);
+    let call = Call { deadline: Instant::now().checked_add(Duration::from_millis(100)), ..Call::WAITING };
+    assert_eq!(backend.statfs(&call).err(), Some(Errno::Timedout.into()));
+}
+
+#[test]
+fn waiting_for_a_server_ends_with_the_call_s_cancel() {
+    let (_served, backend) = gone(|| None);
+    let cancel = CancelToken::new();
+    let call = Call { cancel: Some(cancel.clone()), ..Call::WAITING };
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| backend.statfs(&call).err());
+        std::thread::sleep(Duration::from_millis(50));
+        cancel.cancel();
+        assert_eq!(waiting.join().expect("it ends"), Some(Errno::Canceled.into()));
+    });
+}
+
+#[test]
+fn a_call_that_may_not_wait_says_so() {
+    let (_served, backend) = gone(|| None);
+    let call = Call { may_wait: false, ..Call::WAITING };
+    assert_eq!(backend.statfs(&call).err(), Some(wasi_gofer::abi::Error::WouldWait));
+}
+
+#[test]
+fn a_server_that_comes_back_late_is_waited_for() {
+    let tries = Arc::new(AtomicUsize::new(0));
+    let dir = Arc::new(parking_lot::Mutex::new(None::<std::path::PathBuf>));
+    let servers = parking_lot::Mutex::new(Vec::new());
+    let (counted, place) = (Arc::clone(&tries), Arc::clone(&dir));
+    let (served, backend) = gone(move || {
+        if counted.fetch_add(1, Ordering::Relaxed) < 5 {
+            return None;
+        }
+        let (server, socket) = serve(place.lock().as_ref()?);
+        servers.lock().push(server);
+        Some(socket)
+    });
+    *dir.lock() = Some(served.dir.path().to_owned());
+
+    backend.statfs(&Call::WAITING).expect("it is back");
+
+    assert_eq!((tries.load(Ordering::Relaxed), backend.reattached()), (6, 1));
+}
+
+#[test]
+fn a_server_that_comes_back_with_another_directory_is_stale() {
+    let other = tempfile::TempDir::new().expect("a directory");
+    let servers = parking_lot::Mutex::new(Vec::new());
+    let path = other.path().to_owned();
+    let (_served, backend) = gone(move || {
+        let (server, socket) = serve(&path);
+        servers.lock().push(server);
+        Some(socket)
+    });
+
+    assert_eq!(backend.statfs(&Call::WAITING).err(), Some(Errno::Stale.into()));
+    let root = backend.root(&Call::WAITING).err();
+    assert_eq!(root, Some(Errno::Stale.into()));
+    let _ = Name::new(b"name");
+}

@@ -1,0 +1,229 @@
+//! Guests go on when their sidecar is killed.
+
+use crate::sidecar::Served;
+use std::io::{IoSlice, IoSliceMut};
+use wasi_gofer::abi::{Call, Errno, Error, Stat};
+use wasi_gofer::backend::lisafs::{LisaFs, LisaFsOptions};
+use wasi_gofer::vfs::{Descriptor, OpenDirectory, OpenFile, OpenHow};
+use wasi_gofer::{CachePolicy, Gofer, MountOptions};
+
+const CALL: &Call = &Call::WAITING;
+const DATA: OpenHow = OpenHow {
+    follow: true,
+    create: false,
+    exclusive: false,
+    truncate: false,
+    directory: false,
+    read: true,
+    write: true,
+    append: false,
+    sync: false,
+    dsync: false,
+};
+
+fn root(gofer: &Gofer) -> OpenDirectory {
+    let ctx = gofer.ctx();
+    ctx.open_preopen(CALL, &ctx.preopens()[0]).expect("it opens")
+}
+
+fn file(dir: &OpenDirectory, path: &str, how: OpenHow) -> OpenFile {
+    match dir.open_at(CALL, path.as_bytes(), how).expect("it opens") {
+        Descriptor::File(file) => file,
+        Descriptor::Directory(_) => panic!("{path} is a directory"),
+    }
+}
+
+fn directory(dir: &OpenDirectory, path: &str) -> OpenDirectory {
+    let how = OpenHow { directory: true, write: false, ..DATA };
+    match dir.open_at(CALL, path.as_bytes(), how).expect("it opens") {
+        Descriptor::Directory(directory) => *directory,
+        Descriptor::File(_) => panic!("{path} is a file"),
+    }
+}
+
+fn read(file: &OpenFile) -> String {
+    let mut room = [0; 100];
+    let count = file.read_at(CALL, &mut [IoSliceMut::new(&mut room)], 0).expect("read");
+    String::from_utf8_lossy(&room[..count]).into_owned()
+}
+
+fn write(file: &OpenFile, text: &str, offset: u64) {
+    assert_eq!(file.write_at(CALL, &[IoSlice::new(text.as_bytes())], offset), Ok(text.len()));
+}
+
+fn stat(dir: &OpenDirectory, path: &str) -> Result<Stat, Error> {
+    dir.stat_at(CALL, path.as_bytes(), true)
+}
+
+fn names(dir: &OpenDirectory) -> Vec<String> {
+    let mut names = Vec::new();
+    dir.read_dir(CALL, 0, &mut |entry| {
+        names.push(String::from_utf8_lossy(entry.name).into_owned());
+        true
+    })
+    .expect("listed");
+    names.sort();
+    names
+}
+
+#[test]
+fn everything_goes_on_after_the_sidecar_was_killed_in_every_policy() {
+    for policy in CachePolicy::ALL {
+        let served = Served::new();
+        std::fs::create_dir_all(served.dir.path().join("a/b/c")).expect("made");
+        std::fs::write(served.dir.path().join("a/b/c/file"), "contents").expect("written");
+        let gofer = served.gofer(policy);
+        let root = root(&gofer);
+        let held = directory(&root, "a/b");
+        let open = file(&root, "a/b/c/file", DATA);
+        assert_eq!(read(&open), "contents", "{policy}");
+
+        for round in 0..3 {
+            assert!(served.kill() > 0, "{policy}: there is a sidecar");
+
+            assert_eq!(read(&open), "contents", "{policy}");
+            write(&open, "contents", 0);
+            assert_eq!(stat(&root, "a/b/c/file").map(|stat| stat.size), Ok(8), "{policy}");
+            assert_eq!(stat(&root, "a/b/c/missing"), Err(Errno::Noent.into()), "{policy}");
+            assert_eq!(names(&held), [".", "..", "c"], "{policy}");
+            let name = format!("made-{round}");
+            held.create_directory_at(CALL, name.as_bytes()).expect("made");
+            write(&file(&held, &format!("{name}/new"), OpenHow { create: true, ..DATA }), "new", 0);
+            held.rename_at(CALL, name.as_bytes(), &root, b"moved").expect("moved");
+            assert_eq!(read(&file(&root, "moved/new", DATA)), "new", "{policy}");
+            root.unlink_at(CALL, b"moved/new").expect("gone");
+            root.remove_directory_at(CALL, b"moved").expect("gone");
+        }
+        gofer.check_invariants().expect("sound");
+        assert_eq!(gofer.shutdown(None).failures, [], "{policy}");
+        assert_eq!(served.host("a/b/c/file"), "contents");
+    }
+}
+
+#[test]
+fn an_open_directory_that_was_moved_is_found_where_it_is() {
+    for policy in CachePolicy::ALL {
+        let served = Served::new();
+        std::fs::create_dir_all(served.dir.path().join("a/held/below")).expect("made");
+        std::fs::create_dir(served.dir.path().join("z")).expect("made");
+        let gofer = served.gofer(policy);
+        let root = root(&gofer);
+        let held = directory(&root, "a/held");
+        root.rename_at(CALL, b"a/held", &root, b"z/moved").expect("moved");
+
+        served.kill();
+
+        assert_eq!(names(&held), [".", "..", "below"], "{policy}");
+        write(&file(&held, "below/new", OpenHow { create: true, ..DATA }), "new", 0);
+        assert_eq!(served_text(&gofer, &served, "z/moved/below/new"), "new", "{policy}");
+    }
+}
+
+fn served_text(gofer: &Gofer, served: &Served, path: &str) -> String {
+    gofer.sync().expect("brought out");
+    served.host(path)
+}
+
+#[test]
+fn a_file_without_a_name_lives_on_in_its_descriptor() {
+    for policy in CachePolicy::ALL {
+        let served = Served::new();
+        std::fs::write(served.dir.path().join("file"), "contents").expect("written");
+        let gofer = served.gofer(policy);
+        let root = root(&gofer);
+        let open = file(&root, "file", DATA);
+        root.unlink_at(CALL, b"file").expect("gone");
+
+        served.kill();
+
+        assert_eq!(read(&open), "contents", "{policy}");
+        write(&open, "CONTENTS", 0);
+        open.set_size(CALL, 4).expect("cut");
+        assert_eq!(read(&open), "CONT", "{policy}");
+        assert_eq!(open.stat(CALL).map(|stat| stat.size), Ok(4), "{policy}");
+        assert_eq!(stat(&root, "file"), Err(Errno::Noent.into()), "{policy}");
+    }
+}
+
+#[test]
+fn files_are_opened_anew_where_no_descriptor_was_handed_out_and_stale_without_a_name() {
+    let served = Served::new();
+    std::fs::create_dir(served.dir.path().join("dir")).expect("made");
+    for name in ["dir/kept", "dir/removed"] {
+        std::fs::write(served.dir.path().join(name), "contents").expect("written");
+    }
+    let options = LisaFsOptions { host_fds: false, ..LisaFsOptions::default() };
+    let mut builder = Gofer::builder();
+    let fs = wasi_gofer::FsOptions::with_policy(CachePolicy::Shared);
+    builder.mount("/", served.backend(options), MountOptions { read_only: false, fs });
+    let gofer = builder.build().expect("mounted");
+    let root = root(&gofer);
+    let (kept, removed) = (file(&root, "dir/kept", DATA), file(&root, "dir/removed", DATA));
+    std::fs::remove_file(served.dir.path().join("dir/removed")).expect("removed");
+
+    served.kill();
+
+    write(&kept, "CONT", 0);
+    assert_eq!(read(&kept), "CONTents");
+    let mut room = [0; 10];
+    let read = removed.read_at(CALL, &mut [IoSliceMut::new(&mut room)], 0);
+    assert_eq!(read, Err(Errno::Stale.into()));
+}
+
+#[test]
+fn what_was_held_back_is_sent_to_the_next_sidecar() {
+    let served = Served::new();
+    let gofer = served.gofer(CachePolicy::Exclusive);
+    let root = root(&gofer);
+    for n in 0..50 {
+        let new = file(&root, &format!("file-{n}"), OpenHow { create: true, ..DATA });
+        write(&new, &format!("of {n}"), 0);
+        if n % 10 == 5 {
+            assert!(served.kill() > 0);
+        }
+    }
+
+    assert_eq!(gofer.shutdown(None).failures, []);
+    for n in 0..50 {
+        assert_eq!(served.host(&format!("file-{n}")), format!("of {n}"));
+    }
+}
+
+#[test]
+fn a_soft_mount_fails_at_once_and_goes_on_with_what_it_has() {
+    let served = Served::new();
+    std::fs::write(served.dir.path().join("file"), "contents").expect("written");
+    let backend = LisaFs::start(&served.program(), LisaFsOptions::default()).expect("it starts");
+    let mut builder = Gofer::builder();
+    let fs = wasi_gofer::FsOptions::with_policy(CachePolicy::Shared);
+    builder.mount("/", backend, MountOptions { read_only: false, fs });
+    let gofer = builder.build().expect("mounted");
+    let root = root(&gofer);
+    let open = file(&root, "file", DATA);
+
+    served.kill();
+
+    assert_eq!(stat(&root, "file"), Err(Errno::Io.into()));
+    assert_eq!(root.create_directory_at(CALL, b"dir"), Err(Errno::Io.into()));
+    assert_eq!(read(&open), "contents");
+}
+
+#[test]
+fn a_thousand_open_files_are_attached_again() {
+    let served = Served::new();
+    for n in 0..1_000 {
+        std::fs::write(served.dir.path().join(format!("file-{n}")), format!("of {n}")).expect("written");
+    }
+    let gofer = served.gofer(CachePolicy::Shared);
+    let root = root(&gofer);
+    let files: Vec<OpenFile> = (0..1_000).map(|n| file(&root, &format!("file-{n}"), DATA)).collect();
+
+    served.kill();
+
+    let start = std::time::Instant::now();
+    for (n, open) in files.iter().enumerate() {
+        assert_eq!(read(open), format!("of {n}"));
+        assert_eq!(stat(&root, &format!("file-{n}")).map(|stat| stat.size), open.stat(CALL).map(|stat| stat.size));
+    }
+    println!("1,000 open files attached again, read, and looked at twice: {:?}", start.elapsed());
+}

@@ -1,0 +1,9 @@
+//! A mount that is `hard`, over servers that die: killed sidecars, connections that end on either side of a change, servers
+//! that do not come back.
+
+mod cut;
+mod decided;
+mod ended;
+mod killed;
+mod random;
+mod sidecar;

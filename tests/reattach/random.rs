@@ -1,0 +1,102 @@
+//! Many guests change their own directories while the sidecar is killed again and again: what each was told is so.
+
+use crate::sidecar::Served;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+use wasi_gofer::abi::{Call, Errno, Error};
+use wasi_gofer::vfs::OpenDirectory;
+use wasi_gofer::{CachePolicy, Gofer};
+
+const CALL: &Call = &Call::WAITING;
+const GUESTS: usize = 3;
+const CHANGES: usize = 300;
+const NAMES: u64 = 12;
+
+fn root(gofer: &Gofer) -> OpenDirectory {
+    let ctx = gofer.ctx();
+    ctx.open_preopen(CALL, &ctx.preopens()[0]).expect("it opens")
+}
+
+/// A guest in a directory of its own: what is there, as it was told. Changes whose outcome nobody knows are looked at.
+fn guest(gofer: &Gofer, number: u64, undecided: &AtomicUsize) -> BTreeSet<String> {
+    let root = root(gofer);
+    let dir = format!("guest-{number}");
+    root.create_directory_at(CALL, dir.as_bytes()).expect("made");
+    let mut there = BTreeSet::new();
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(number + 1);
+    let mut next = |most: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % most
+    };
+    for _ in 0..CHANGES {
+        let (one, other) = (format!("{dir}/{}", next(NAMES)), format!("{dir}/{}", next(NAMES)));
+        let (told, expected) = match next(3) {
+            0 => {
+                let expected = if there.contains(&one) { Err(Errno::Exist.into()) } else { Ok(()) };
+                (root.create_directory_at(CALL, one.as_bytes()), expected)
+            }
+            1 => {
+                let expected = if there.contains(&one) { Ok(()) } else { Err(Errno::Noent.into()) };
+                (root.remove_directory_at(CALL, one.as_bytes()), expected)
+            }
+            _ => {
+                let expected = if there.contains(&one) { Ok(()) } else { Err(Errno::Noent.into()) };
+                (root.rename_at(CALL, one.as_bytes(), &root, other.as_bytes()), expected)
+            }
+        };
+        if told == Err(Error::Errno(Errno::Io)) {
+            undecided.fetch_add(1, Ordering::Relaxed);
+        } else {
+            assert_eq!(told, expected, "{one} {other} of {there:?}");
+        }
+        for name in [one, other] {
+            let seen = root.stat_at(CALL, name.as_bytes(), false);
+            match seen {
+                Ok(_) => there.insert(name),
+                Err(Error::Errno(Errno::Noent)) => there.remove(&name),
+                Err(error) => panic!("{name}: {error}"),
+            };
+        }
+    }
+    there
+}
+
+#[test]
+fn changes_beside_kills_are_as_each_guest_was_told() {
+    for policy in CachePolicy::ALL {
+        let served = Served::new();
+        let gofer = served.gofer(policy);
+        let (undecided, kills, done) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            let guests: Vec<_> = (0..GUESTS as u64)
+                .map(|number| {
+                    let (gofer, undecided) = (&gofer, &undecided);
+                    scope.spawn(move || guest(gofer, number, undecided))
+                })
+                .collect();
+            let killer = scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_millis(25));
+                    kills.fetch_add(usize::from(served.kill() > 0), Ordering::Relaxed);
+                }
+            });
+            let told: Vec<_> = guests.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+            done.store(true, Ordering::Relaxed);
+            killer.join().expect("it ends");
+            let told: BTreeSet<String> = told.into_iter().flat_map(|told| told.expect("as it was told")).collect();
+            gofer.check_invariants().expect("sound");
+            let mut found = BTreeSet::new();
+            for dir in std::fs::read_dir(served.dir.path()).expect("listed").flatten() {
+                let dir_name = dir.file_name().into_string().expect("UTF-8");
+                for entry in std::fs::read_dir(dir.path()).expect("listed").flatten() {
+                    found.insert(format!("{dir_name}/{}", entry.file_name().into_string().expect("UTF-8")));
+                }
+            }
+            assert_eq!(found, told, "{policy}");
+        });
+        let (undecided, kills) = (undecided.into_inner(), kills.into_inner());
+        println!("{policy}: {kills} kills, {undecided} of {} changes undecided", GUESTS * CHANGES);
+        assert!(kills > 0, "{policy}: nobody was killed");
+    }
+}

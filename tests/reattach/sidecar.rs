@@ -1,0 +1,54 @@
+//! A sidecar that can be killed.
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::path::Path;
+use tempfile::TempDir;
+use wasi_gofer::backend::lisafs::{HardLisaFs, LisaFsOptions, Program};
+use wasi_gofer::{CachePolicy, FsOptions, Gofer, MountOptions};
+
+/// A directory, and who serves it.
+pub(crate) struct Served {
+    pub(crate) dir: TempDir,
+}
+
+impl Served {
+    pub(crate) fn new() -> Served {
+        Served { dir: TempDir::new().expect("a directory") }
+    }
+
+    pub(crate) fn program(&self) -> Program {
+        Program::new(env!("CARGO_BIN_EXE_wasi-gofer-sidecar"), self.dir.path())
+    }
+
+    pub(crate) fn backend(&self, options: LisaFsOptions) -> HardLisaFs {
+        HardLisaFs::start(self.program(), options).expect("it starts")
+    }
+
+    /// A mount at `/`.
+    pub(crate) fn gofer(&self, policy: CachePolicy) -> Gofer {
+        let mut builder = Gofer::builder();
+        let fs = FsOptions::with_policy(policy);
+        builder.mount("/", self.backend(LisaFsOptions::default()), MountOptions { read_only: false, fs });
+        builder.build().expect("mounted")
+    }
+
+    /// Kills every process that serves the directory; how many those were.
+    pub(crate) fn kill(&self) -> usize {
+        let pids = serving(self.dir.path());
+        pids.iter().filter(|pid| kill_process(**pid, Signal::KILL).is_ok()).count()
+    }
+
+    pub(crate) fn host(&self, path: &str) -> String {
+        std::fs::read_to_string(self.dir.path().join(path)).expect("it is there")
+    }
+}
+
+fn serving(root: &Path) -> Vec<Pid> {
+    let serves = |pid: &String| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.split(|byte| *byte == 0).any(|argument| argument == root.as_os_str().as_encoded_bytes())
+    };
+    let names = std::fs::read_dir("/proc").expect("it is there").flatten();
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(serves).filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
+}
