@@ -11,6 +11,7 @@ mod frames;
 mod pool;
 mod server;
 mod socket;
+mod spin;
 #[cfg(test)]
 mod tests;
 mod window;

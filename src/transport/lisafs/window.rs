@@ -12,6 +12,7 @@
 //! it (futex(2), as it is for two processes). A peer can write anything at any time, also the word, and so take the turn
 //! back at once: whatever is read is what the bytes were at some moment, and it is read once.
 
+use super::spin::Spin;
 use crate::abi::{Call, Errno};
 use crate::sync::monotonic;
 use crate::sys::SharedMemory;
@@ -47,12 +48,13 @@ pub(super) struct Window {
     side: Side,
     /// Bytes of data that fit.
     capacity: usize,
+    spin: Spin,
 }
 
 impl Window {
     /// An end of memory with room for `capacity` bytes of data.
     pub(super) fn new(memory: SharedMemory, side: Side, capacity: usize) -> Window {
-        Window { memory: Arc::new(memory), side, capacity }
+        Window { memory: Arc::new(memory), side, capacity, spin: Spin::default() }
     }
 
     /// Writes data, a part at each offset from its start.
@@ -102,6 +104,9 @@ impl Window {
         let word = self.word(0)?;
         let (_, peer) = self.turns();
         let mut slice = SLICE;
+        if self.spin.finds(|| self.has_turn(word))? {
+            return Ok(());
+        }
         loop {
             if self.has_turn(word)? {
                 return Ok(());
