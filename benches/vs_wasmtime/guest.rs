@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
+use wasi_gofer::backend::lisafs::Program as Sidecar;
 use wasi_gofer::p1::{self, GoferP1Ctx};
-use wasi_gofer::{CachePolicy, FsOptions, Gofer, MountOptions};
+use wasi_gofer::{CachePolicy, FsOptions, Gofer, LisaFs, LisaFsOptions, MountOptions};
 use wasmtime::{Engine, Instance, Linker, Memory, Module, Store, TypedFunc, WasmParams, WasmResults};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
@@ -170,6 +171,23 @@ pub(crate) fn ours(program: &Program, root: &Path, policy: CachePolicy) -> Guest
 pub(crate) fn ours_unwatched(program: &Program, root: &Path) -> GuestSubject<GoferP1Ctx> {
     let options = FsOptions { watches: 0, ..FsOptions::with_policy(CachePolicy::Shared) };
     ours_with(program, root, "directfs/shared-watches0".to_owned(), options)
+}
+
+/// Ours, over a sidecar in its jail.
+pub(crate) fn ours_over_sidecar(program: &Program, root: &Path, policy: CachePolicy) -> GuestSubject<GoferP1Ctx> {
+    let (program, own_root) = (program.clone(), root.to_owned());
+    let fs = FsOptions::with_policy(policy);
+    GuestSubject {
+        name: format!("lisafs/{policy}"),
+        options: format!("add_to_linker_sync, bind(memory), wasi-gofer-sidecar, {fs:?}"),
+        root: root.to_owned(),
+        start: Box::new(move || {
+            let sidecar = Sidecar::new(env!("CARGO_BIN_EXE_wasi-gofer-sidecar"), &own_root);
+            let files = LisaFs::start(&sidecar, LisaFsOptions::default())?;
+            let options = MountOptions { read_only: false, fs: fs.clone() };
+            over_gofer(&program, &Gofer::builder().mount("/", files, options).build()?)
+        }),
+    }
 }
 
 fn ours_with(program: &Program, root: &Path, name: String, fs: FsOptions) -> GuestSubject<GoferP1Ctx> {

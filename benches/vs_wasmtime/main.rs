@@ -1,4 +1,4 @@
-//! Every p1 file operation: ours in each policy, wasmtime-wasi as `wasmtime run` sets it up, and the bare system calls;
+//! Every p1 file operation: ours in each policy, over a directory and over a sidecar, wasmtime-wasi as `wasmtime run` sets it up, and the bare system calls;
 //! and those of WASI 0.2 that matter most, with functions that do nothing in place of the system calls, and the streams
 //! of WASI 0.3.
 //!
@@ -107,6 +107,9 @@ fn subjects(program: &Program, root: &Path) -> Result<Vec<Box<dyn Subject>>> {
         subjects.push(Box::new(guest::ours(program, root, policy)));
     }
     subjects.push(Box::new(guest::ours_unwatched(program, root)));
+    for policy in [CachePolicy::Exclusive, CachePolicy::Shared] {
+        subjects.push(Box::new(guest::ours_over_sidecar(program, root, policy)));
+    }
     Ok(subjects)
 }
 
