@@ -153,17 +153,19 @@ impl HardLisaFs {
         let own = [dirs[0].at(&session)?, dirs[1].at(&session)?];
         let own = [&*own[0], &*own[1]];
         if let Some(question) = self.questions.take(&change) {
-            match question.decide(call, &session.fs, own) {
-                Ok(Some(Verdict::Made)) => return self.answer(call, &session, made(&session, own)),
-                Ok(Some(Verdict::NotMade)) => {}
+            let decided = match question.decide(call, &session.fs, own) {
+                Ok(Some(Verdict::Made)) => Some(made(&session, own)),
+                Ok(Some(Verdict::NotMade)) => None,
                 Ok(None) => return self.questions.undecidable(&change),
-                Err(error) => {
-                    let error = self.answer::<()>(call, &session, Err(error));
-                    if error == Err(Error::Unbound) {
-                        self.questions.again(question);
-                    }
-                    return error.and(Err(Errno::Io.into()));
+                Err(error) => Some(Err(error)),
+            };
+            if let Some(decided) = decided {
+                let decided = self.answer(call, &session, decided);
+                if matches!(decided, Err(Error::Unbound)) {
+                    // It is as open as it was.
+                    self.questions.again(question);
                 }
+                return decided;
             }
         }
         let (name, goes) = change.name();
