@@ -26,7 +26,9 @@ fn gone(back: impl Fn() -> Option<OwnedFd> + Send + Sync + 'static) -> (Served, 
     let (server, socket) = serve(served.dir.path());
     let first = parking_lot::Mutex::new(Some(socket));
     let connect = move || first.lock().take().or_else(&back).ok_or(Errno::Connrefused.into());
-    let backend = HardLisaFs::connect(connect, LisaFsOptions::default()).expect("mounted");
+    // The end of the server's thread of a channel is seen a moment later than the socket's.
+    let options = LisaFsOptions { channels: 0, ..LisaFsOptions::default() };
+    let backend = HardLisaFs::connect(connect, options).expect("mounted");
     drop(server);
     (served, backend)
 }

@@ -71,7 +71,9 @@ impl GoferFs {
                 chain.pop();
                 continue;
             }
-            let inode = self.tree.read().inode(at.index).map(Arc::clone).ok_or(Errno::Stale)?;
+            // One that is gone may have left its place to another.
+            let inode =
+                self.tree.read().get(at).and_then(|dentry| dentry.inode().map(Arc::clone)).ok_or(Errno::Noent)?;
             let Some(located) = self.locate(at) else {
                 // Pinned for whoever has it open; the operation may have missed another of its directories.
                 if inode.node().is_none_or(|node| self.backend().is_bound(node)) {
