@@ -443,6 +443,12 @@ pub trait Handle: std::any::Any + Send + Sync {
     /// Present attributes.
     fn stat(&self, call: &Call) -> Result<Stat>;
 
+    /// Whether [`Handle::stat`] takes a system call of this process and no question to a peer, where asking by name would
+    /// take one: then a cache that knows by [`Backend::change_queue`] that a name stands asks the handle instead.
+    fn stats_locally(&self) -> bool {
+        false
+    }
+
     /// Changes attributes; says which could not be changed.
     fn set_stat(&self, call: &Call, set: &SetStat) -> Result<SetStatReport>;
 

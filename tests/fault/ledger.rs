@@ -324,6 +324,10 @@ impl<H: Handle> Handle for EnteredHandle<H> {
         self.handle.stat(call)
     }
 
+    fn stats_locally(&self) -> bool {
+        self.handle.stats_locally()
+    }
+
     fn set_stat(&self, call: &Call, set: &SetStat) -> Result<SetStatReport> {
         self.handle.set_stat(call, set)
     }

@@ -125,6 +125,17 @@ const ROWS: &[Row] = &[
         },
         ["", "WalkStat=1 OpenAt=1", "OpenAt=1"],
     ),
+    // What the file is now, the descriptor tells that the server handed out; where it is, the queue.
+    (
+        "stat of an open file by its name, 10 times",
+        |guest| {
+            let file = guest.open("a/b/c/f", READ);
+            guest.read(&file);
+            (0..10).for_each(|_| guest.stat("/a/b/c/f"));
+            file.close(CALL).expect("closed");
+        },
+        ["", "WalkStat=11 OpenAt=1", "OpenAt=1"],
+    ),
     (
         "list 1000 entries, cold",
         |guest| assert_eq!(guest.ctx.read_dir_path(CALL, "/many").expect("listed").len(), 1_000),
