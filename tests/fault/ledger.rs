@@ -4,9 +4,10 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use wasi_gofer::abi::{Call, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs};
+use wasi_gofer::abi::{Call, Dirent, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs};
 use wasi_gofer::backend::{
-    Advice, Backend, Capabilities, Created, DirentSink, Found, Handle, Location, NodeKind, Object, Step, WalkEnd,
+    Advice, Backend, Capabilities, Created, DirentSink, Found, FoundSink, Handle, Location, NodeKind, Object, Step,
+    WalkEnd,
 };
 
 /// The books.
@@ -250,6 +251,20 @@ impl<B: Backend> Backend for Ledger<B> {
 
     fn read_dir(&self, call: &Call, dir: &Self::Node, cookie: u64, sink: &mut DirentSink<'_>) -> Result<bool> {
         let end = self.inner.read_dir(call, dir.node(), cookie, sink);
+        self.answered("read_dir");
+        end
+    }
+
+    fn read_dir_found(
+        &self,
+        call: &Call,
+        dir: &Self::Node,
+        cookie: u64,
+        sink: &mut FoundSink<'_, Self::Node>,
+    ) -> Result<bool> {
+        let mut enter =
+            |entry: Dirent<'_>, found: Option<Found<B::Node>>| sink(entry, found.map(|found| self.enter(found)));
+        let end = self.inner.read_dir_found(call, dir.node(), cookie, &mut enter);
         self.answered("read_dir");
         end
     }

@@ -89,6 +89,12 @@ impl LisaFs {
         self.found_and_held(told).0
     }
 
+    /// A node for what a listing told of, which has no control file yet.
+    pub(super) fn listed(&self, stat: Stat) -> Found<LisaNode> {
+        let shape = Shape::Other { slot: ControlSlot::new(&self.controls), open: Mutex::new(None) };
+        Found { node: LisaNode { key: stat.key, file_type: stat.file_type, owner: (stat.uid, stat.gid), shape }, stat }
+    }
+
     /// The control file of a directory: `ENOTDIR` for anything else, [`Error::Unbound`] when it has none.
     pub(super) fn directory(&self, node: &LisaNode) -> Result<Arc<Number>> {
         if node.file_type == FileType::Directory { node.control() } else { Err(Errno::Notdir.into()) }
