@@ -54,7 +54,7 @@ impl LisaNode {
         self.file_type != FileType::Directory || self.slot().is_none_or(ControlSlot::is_bound)
     }
 
-    fn unbind(&self) {
+    pub(super) fn unbind(&self) {
         if let Some(slot) = self.slot() {
             slot.unbind();
         }

@@ -244,9 +244,17 @@ impl Backend for LisaFs {
         if node.key != key {
             return Err(Errno::Stale.into());
         }
+        let anew = || self.bind(call, node, at).and_then(|_| self.hold_open(call, node));
         let bound = match node.is_bound() {
-            true => self.hold_open(call, node),
-            false => self.bind(call, node, at).and_then(|_| self.hold_open(call, node)),
+            true => match self.hold_open(call, node) {
+                // It is bound to a place where it is no more: somebody moved it.
+                Err(Error::Errno(Errno::Stale | Errno::Noent)) => {
+                    node.unbind();
+                    anew()
+                }
+                held => held,
+            },
+            false => anew(),
         };
         match self.in_place(call, &[at.dir], bound) {
             Ok(()) => Ok(()),
