@@ -1,8 +1,8 @@
 //! The only `dyn` seam of the crate: a type-safe [`Backend`] wrapped once into an object-safe form.
 
 use super::{
-    Backend, Capabilities, Change, ChangeQueue, DirentSink, Found, Handle, Location, NodeKind, Object, Step, WalkEnd,
-    Watch, WatchId,
+    Backend, Capabilities, Change, ChangeQueue, DirentSink, Found, FoundSink, Handle, Location, NodeKind, Object, Step,
+    WalkEnd, Watch, WatchId,
 };
 use crate::abi::{
     Call, Errno, Error, FileType, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs,
@@ -89,6 +89,13 @@ pub(crate) trait ErasedBackend: Send + Sync {
     fn rename(&self, call: &Call, from: Location<'_, ErasedNode>, to: Location<'_, ErasedNode>) -> Result<()>;
     fn readlink(&self, call: &Call, object: ErasedObject<'_>) -> Result<Vec<u8>>;
     fn read_dir(&self, call: &Call, dir: &ErasedNode, cookie: u64, sink: &mut DirentSink<'_>) -> Result<bool>;
+    fn read_dir_found(
+        &self,
+        call: &Call,
+        dir: &ErasedNode,
+        cookie: u64,
+        sink: &mut FoundSink<'_, ErasedNode>,
+    ) -> Result<bool>;
     fn statfs(&self, call: &Call) -> Result<StatFs>;
     fn sync_fs(&self, call: &Call) -> Result<()>;
     fn sync_dir(&self, call: &Call, dir: &ErasedNode) -> Result<()>;
@@ -262,6 +269,17 @@ impl<B: Backend> ErasedBackend for Erase<B> {
 
     fn read_dir(&self, call: &Call, dir: &ErasedNode, cookie: u64, sink: &mut DirentSink<'_>) -> Result<bool> {
         self.0.read_dir(call, Self::node(dir)?, cookie, sink)
+    }
+
+    fn read_dir_found(
+        &self,
+        call: &Call,
+        dir: &ErasedNode,
+        cookie: u64,
+        sink: &mut FoundSink<'_, ErasedNode>,
+    ) -> Result<bool> {
+        let dir = Self::node(dir)?;
+        self.0.read_dir_found(call, dir, cookie, &mut |entry, found| sink(entry, found.map(Self::wrap)))
     }
 
     fn statfs(&self, call: &Call) -> Result<StatFs> {

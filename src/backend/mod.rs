@@ -156,6 +156,10 @@ pub enum NodeKind {
 /// Receives directory entries; false ends the listing before the entry that was refused.
 pub type DirentSink<'s> = dyn FnMut(Dirent<'_>) -> bool + 's;
 
+/// As [`DirentSink`], with the object of the entry where the backend tells of it. The node of an entry that is refused is to
+/// be released like any other.
+pub type FoundSink<'s, N> = dyn FnMut(Dirent<'_>, Option<Found<N>>) -> bool + 's;
+
 /// A way to reach files. See the [module](self) for the rules.
 ///
 /// Associated types keep an implementation type-safe (a rename gets two nodes of its own kind); the cache uses it
@@ -343,6 +347,20 @@ pub trait Backend: Send + Sync + 'static {
     /// end. Cookies stay usable while entries come and go. `.` and `..` are left out.
     fn read_dir(&self, call: &Call, dir: &Self::Node, cookie: u64, sink: &mut DirentSink<'_>) -> Result<bool>;
 
+    /// As [`Backend::read_dir`], for a cache that wants the entries' objects too: those of which the backend tells with the
+    /// list, for less than a question each, as [`Backend::lookup`] would have found them at some time since this call began.
+    /// Their nodes may be unbound. `sink` may release nodes, so a backend that tells of objects calls it without locks. The
+    /// default body tells of none.
+    fn read_dir_found(
+        &self,
+        call: &Call,
+        dir: &Self::Node,
+        cookie: u64,
+        sink: &mut FoundSink<'_, Self::Node>,
+    ) -> Result<bool> {
+        self.read_dir(call, dir, cookie, &mut |entry| sink(entry, None))
+    }
+
     /// Figures of the filesystem that holds the root.
     fn statfs(&self, call: &Call) -> Result<StatFs> {
         let _ = call;
@@ -442,6 +460,12 @@ pub trait Handle: std::any::Any + Send + Sync {
 
     /// Present attributes.
     fn stat(&self, call: &Call) -> Result<Stat>;
+
+    /// Whether [`Handle::stat`] takes a system call of this process and no question to a peer, where asking by name would
+    /// take one: then a cache that knows by [`Backend::change_queue`] that a name stands asks the handle instead.
+    fn stats_locally(&self) -> bool {
+        false
+    }
 
     /// Changes attributes; says which could not be changed.
     fn set_stat(&self, call: &Call, set: &SetStat) -> Result<SetStatReport>;

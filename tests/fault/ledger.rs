@@ -4,9 +4,10 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use wasi_gofer::abi::{Call, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs};
+use wasi_gofer::abi::{Call, Dirent, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs};
 use wasi_gofer::backend::{
-    Advice, Backend, Capabilities, Created, DirentSink, Found, Handle, Location, NodeKind, Object, Step, WalkEnd,
+    Advice, Backend, Capabilities, Created, DirentSink, Found, FoundSink, Handle, Location, NodeKind, Object, Step,
+    WalkEnd,
 };
 
 /// The books.
@@ -254,6 +255,20 @@ impl<B: Backend> Backend for Ledger<B> {
         end
     }
 
+    fn read_dir_found(
+        &self,
+        call: &Call,
+        dir: &Self::Node,
+        cookie: u64,
+        sink: &mut FoundSink<'_, Self::Node>,
+    ) -> Result<bool> {
+        let mut enter =
+            |entry: Dirent<'_>, found: Option<Found<B::Node>>| sink(entry, found.map(|found| self.enter(found)));
+        let end = self.inner.read_dir_found(call, dir.node(), cookie, &mut enter);
+        self.answered("read_dir");
+        end
+    }
+
     fn statfs(&self, call: &Call) -> Result<StatFs> {
         self.inner.statfs(call)
     }
@@ -322,6 +337,10 @@ impl<H: Handle> Handle for EnteredHandle<H> {
 
     fn stat(&self, call: &Call) -> Result<Stat> {
         self.handle.stat(call)
+    }
+
+    fn stats_locally(&self) -> bool {
+        self.handle.stats_locally()
     }
 
     fn set_stat(&self, call: &Call, set: &SetStat) -> Result<SetStatReport> {

@@ -12,6 +12,10 @@ mod differences;
 #[path = "../conformance/harness.rs"]
 #[allow(dead_code, reason = "the suite's own, of which some is for other subjects")]
 mod harness;
+#[path = "../fault/ledger.rs"]
+#[allow(dead_code, reason = "the fault test's own")]
+mod ledger;
+mod listed;
 mod queue;
 mod rpcs;
 #[path = "../interop/runsc.rs"]

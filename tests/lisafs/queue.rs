@@ -7,7 +7,7 @@ use wasi_gofer::abi::{Call, Errno, Error, Mode, Name};
 use wasi_gofer::backend::lisafs::{LisaFs, LisaFsOptions, RpcCounts};
 use wasi_gofer::backend::{Backend, Change, ChangeQueue, WatchId};
 use wasi_gofer::sidecar::Server;
-use wasi_gofer::vfs::OpenDirectory;
+use wasi_gofer::vfs::{OpenDirectory, OpenHow};
 use wasi_gofer::{CachePolicy, FsOptions, Gofer, MountOptions};
 
 const CALL: &Call = &Call::WAITING;
@@ -150,6 +150,58 @@ fn is_there(root: &OpenDirectory, path: &str) -> bool {
             false
         }
     }
+}
+
+#[test]
+fn stat_of_an_open_file_by_its_name_takes_no_message_and_is_never_old() {
+    use std::os::unix::fs::PermissionsExt;
+    let guest = Guest::new();
+    let made = |path: &str| guest.dir.path().join(path);
+    std::fs::create_dir_all(made("a/b")).expect("made");
+    std::fs::write(made("a/b/f"), "1").expect("written");
+    let look = |root: &OpenDirectory| {
+        let stat = root.stat_at(CALL, b"a/b/f", true)?;
+        Ok((stat.size, stat.mode.bits() & 0o777, stat.nlink))
+    };
+    std::fs::set_permissions(made("a/b/f"), PermissionsExt::from_mode(0o640)).expect("changed");
+    let how = OpenHow { follow: true, read: true, ..OpenHow::default() };
+    let file = guest.root.open_at(CALL, b"a/b/f", how).expect("opened");
+    (0..4).for_each(|_| assert_eq!(look(&guest.root), Ok((1, 0o640, 1))));
+    let warm = guest.messages(|root| (0..100).for_each(|_| assert_eq!(look(root), Ok((1, 0o640, 1)))));
+    if guest.gofer.stats()[0].fs.watches == 0 {
+        eprintln!("the test directory's filesystem announces nothing: SKIPPED");
+        return;
+    }
+    assert_eq!(warm, 0, "{}", guest.counts);
+    for round in 2..20 {
+        // Changes of the object, by its name and by another, of which no watched directory tells.
+        std::fs::write(made("a/b/f"), vec![b'x'; round]).expect("written");
+        let size = u64::try_from(round).expect("small");
+        assert_eq!(look(&guest.root), Ok((size, 0o640, 1)), "{round}");
+        std::fs::hard_link(made("a/b/f"), made("other")).expect("linked");
+        assert_eq!(look(&guest.root), Ok((size, 0o640, 2)), "{round}");
+        std::fs::set_permissions(made("other"), PermissionsExt::from_mode(0o600)).expect("changed");
+        assert_eq!(look(&guest.root), Ok((size, 0o600, 2)), "{round}");
+        std::fs::write(made("other"), "1").expect("written");
+        assert_eq!(look(&guest.root), Ok((1, 0o600, 2)), "{round}");
+        // Changes of the name, while the object that is open stays as it is.
+        std::fs::write(made("new"), "another").expect("written");
+        std::fs::rename(made("new"), made("a/b/f")).expect("moved");
+        assert_eq!(look(&guest.root).map(|told| told.0), Ok(7), "{round}");
+        std::fs::remove_file(made("a/b/f")).expect("removed");
+        assert_eq!(look(&guest.root), Err(Error::Errno(Errno::Noent)), "{round}");
+        std::fs::rename(made("a"), made("moved")).expect("moved");
+        std::fs::create_dir_all(made("a/b")).expect("made");
+        std::fs::write(made("a/b/f"), "four").expect("written");
+        assert_eq!(look(&guest.root).map(|told| told.0), Ok(4), "{round}");
+        std::fs::remove_dir_all(made("a")).expect("removed");
+        std::fs::rename(made("moved"), made("a")).expect("moved");
+        std::fs::rename(made("other"), made("a/b/f")).expect("moved");
+        std::fs::set_permissions(made("a/b/f"), PermissionsExt::from_mode(0o640)).expect("changed");
+        assert_eq!(look(&guest.root), Ok((1, 0o640, 1)), "{round}");
+    }
+    guest.gofer.check_invariants().expect("the cache is in order");
+    drop(file);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Rows that failed once, made short.
 
 use crate::act::Act;
-use crate::harness::{Setup, World, run};
+use crate::harness::{Setup, Source, World, run};
 use crate::kernel::{Kernel, statx};
 use crate::rows::some_tree;
 use std::io::{IoSlice, IoSliceMut};
@@ -144,4 +144,16 @@ fn regression_rename_out_of_a_directory_that_an_outsider_moved_above_an_open_one
             world.finish().unwrap_or_else(|error| panic!("{setup:?}: {error}"));
         }
     }
+}
+
+#[test]
+fn regression_open_of_what_an_outsider_moved_over_another_name_finds_it() {
+    let acts = [rename("b/c/dd", "an-entry-longer-than-inline/a"), Act::Outside(vec![rename("a/b/c", "a/b/dd")])];
+    let mut setup = Setup { source: Source::Lisafs, ..Setup::direct(CachePolicy::Shared) };
+    setup.options.disable_handle_sharing = true;
+    let mut world = World::with_tree(&setup, false, &some_tree());
+    for act in &acts {
+        world.step(act).unwrap_or_else(|error| panic!("{setup:?}: {error}"));
+    }
+    world.finish().unwrap_or_else(|error| panic!("{setup:?}: {error}"));
 }

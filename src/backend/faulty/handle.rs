@@ -66,6 +66,10 @@ impl<H: Handle> Handle for FaultyHandle<H> {
         self.plan.call(Op::HandleStat, call, || self.inner.stat(call))
     }
 
+    fn stats_locally(&self) -> bool {
+        self.inner.stats_locally()
+    }
+
     fn set_stat(&self, call: &Call, set: &SetStat) -> Result<SetStatReport> {
         self.plan.call(Op::HandleSetStat, call, || self.inner.set_stat(call, set))
     }

@@ -4,7 +4,8 @@ use super::queue::{FaultyQueue, ScriptedQueue};
 use super::{Faulty, FaultyHandle, Op};
 use crate::abi::{Call, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs};
 use crate::backend::{
-    Backend, Capabilities, ChangeQueue, Created, DirentSink, Found, Location, NodeKind, Object, Step, WalkEnd,
+    Backend, Capabilities, ChangeQueue, Created, DirentSink, Found, FoundSink, Location, NodeKind, Object, Step,
+    WalkEnd,
 };
 use std::sync::Arc;
 
@@ -117,6 +118,16 @@ impl<B: Backend> Backend for Faulty<B> {
 
     fn read_dir(&self, call: &Call, dir: &B::Node, cookie: u64, sink: &mut DirentSink<'_>) -> Result<bool> {
         self.plan.call(Op::ReadDir, call, || self.inner.read_dir(call, dir, cookie, sink))
+    }
+
+    fn read_dir_found(
+        &self,
+        call: &Call,
+        dir: &B::Node,
+        cookie: u64,
+        sink: &mut FoundSink<'_, B::Node>,
+    ) -> Result<bool> {
+        self.plan.call(Op::ReadDir, call, || self.inner.read_dir_found(call, dir, cookie, sink))
     }
 
     fn statfs(&self, call: &Call) -> Result<StatFs> {

@@ -1,8 +1,8 @@
 //! Where listings stand, and those that are kept for whoever goes on.
 
 use super::numbers::Number;
-use crate::abi::{Dirent, Errno, FileType, InodeKey, Name, Result};
-use crate::proto::lisafs::{Dirents, FdId};
+use crate::abi::{Dirent, Errno, FileType, InodeKey, Name, Result, Stat};
+use crate::proto::lisafs::{Dirents, FdId, StatDirents, Statx};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -80,6 +80,8 @@ impl Cursors {
 pub(super) struct Cursor {
     open: Number,
     entries: VecDeque<Entry>,
+    /// What was told with the entries: one for each, or none at all for an answer that has no attributes.
+    stats: VecDeque<Option<Stat>>,
     names: Vec<u8>,
     /// The last entry that was taken, and its cookie.
     last: Vec<u8>,
@@ -98,7 +100,8 @@ struct Entry {
 impl Cursor {
     /// At the start of an open directory.
     pub(super) fn new(open: Number) -> Cursor {
-        Cursor { open, entries: VecDeque::new(), names: Vec::new(), last: Vec::new(), behind: 0, answers: 0 }
+        let (entries, stats) = (VecDeque::new(), VecDeque::new());
+        Cursor { open, entries, stats, names: Vec::new(), last: Vec::new(), behind: 0, answers: 0 }
     }
 
     /// The open directory.
@@ -111,14 +114,15 @@ impl Cursor {
         self.behind
     }
 
-    /// The same place, for a listing of its own: it may have as many answers as any.
+    /// The same place, for a listing of its own: it may have as many answers as any. The attributes of what is left were told
+    /// to the one before it, and may be old.
     pub(super) fn again(self) -> Cursor {
-        Cursor { answers: 0, ..self }
+        Cursor { answers: 0, stats: VecDeque::new(), ..self }
     }
 
     /// Back to the start, for answers that begin there.
     pub(super) fn rewind(&mut self) {
-        (self.entries, self.behind) = (VecDeque::new(), 0);
+        (self.entries, self.stats, self.behind) = (VecDeque::new(), VecDeque::new(), 0);
     }
 
     /// The next entry; `None` where the answer ends.
@@ -128,7 +132,13 @@ impl Cursor {
         Some(Dirent { name, ino: entry.ino, file_type: entry.file_type, cookie: entry.cookie })
     }
 
+    /// The attributes of that entry, where the server told them.
+    pub(super) fn stat(&self) -> Option<Stat> {
+        self.stats.front().copied().flatten()
+    }
+
     pub(super) fn advance(&mut self) {
+        self.stats.pop_front();
         if let Some(entry) = self.entries.pop_front() {
             self.behind = entry.cookie;
             self.last.clear();
@@ -136,30 +146,60 @@ impl Cursor {
         }
     }
 
-    /// Takes an answer in. `EIO` for one that has more than was asked for, a name that is none, or no end to it.
+    /// Takes an answer in, behind the last entry. `EIO` for one that has more than was asked for, a name that is none, or no
+    /// end to it.
     pub(super) fn take_in(&mut self, answer: Dirents<'_>) -> Result<()> {
+        let last = self.begin(answer.len())?;
+        for entry in answer.iter() {
+            self.push(entry.raw_name.0, (entry.ino, entry.offset, entry.file_type()))?;
+        }
+        self.end(last)
+    }
+
+    /// As [`Cursor::take_in`], with attributes, of which `told` makes what they are, or nothing.
+    pub(super) fn take_in_stats(
+        &mut self,
+        answer: StatDirents<'_>,
+        told: impl Fn(&Statx) -> Option<Stat>,
+    ) -> Result<()> {
+        let last = self.begin(answer.len())?;
+        for entry in answer.iter() {
+            let numbers = (entry.stat.ino.get(), entry.offset, entry.file_type());
+            if self.push(entry.raw_name.0, numbers)? {
+                self.stats.push_back(told(entry.stat));
+            }
+        }
+        self.end(last)
+    }
+
+    fn begin(&mut self, count: usize) -> Result<u64> {
         self.answers = self.answers.saturating_add(1);
-        if answer.len() > ENTRIES_MAX || self.answers > ANSWERS_MAX {
+        if count > ENTRIES_MAX || self.answers > ANSWERS_MAX {
             return Err(Errno::Io.into());
         }
         self.names.clear();
-        let last = self.behind;
-        for entry in answer.iter() {
-            let raw = entry.raw_name.0;
-            if raw == b"." || raw == b".." {
-                continue;
-            }
-            let name = entry.name()?.as_bytes();
-            let start = self.names.len();
-            if start.saturating_add(name.len()) > NAME_BYTES_MAX {
-                return Err(Errno::Io.into());
-            }
-            self.names.extend_from_slice(name);
-            let cookie = if entry.offset == 0 { COOKIE_END } else { entry.offset };
-            let name = start..self.names.len();
-            self.entries.push_back(Entry { ino: entry.ino, cookie, file_type: entry.file_type(), name });
+        self.stats.clear();
+        Ok(self.behind)
+    }
+
+    /// Takes an entry in; false for one that is left out.
+    fn push(&mut self, raw: &[u8], (ino, offset, file_type): (u64, u64, Option<FileType>)) -> Result<bool> {
+        if raw == b"." || raw == b".." {
+            return Ok(false);
         }
-        // An answer that ends where the one before ended would be followed by itself.
+        let name = Name::new(raw).map_err(|_| Errno::Io)?.as_bytes();
+        let start = self.names.len();
+        if start.saturating_add(name.len()) > NAME_BYTES_MAX {
+            return Err(Errno::Io.into());
+        }
+        self.names.extend_from_slice(name);
+        let cookie = if offset == 0 { COOKIE_END } else { offset };
+        self.entries.push_back(Entry { ino, cookie, file_type, name: start..self.names.len() });
+        Ok(true)
+    }
+
+    /// An answer that ends where the one before ended would be followed by itself.
+    fn end(&self, last: u64) -> Result<()> {
         let stands_still = self.entries.back().is_some_and(|end| end.cookie == last && last != COOKIE_END);
         if stands_still { Err(Errno::Io.into()) } else { Ok(()) }
     }

@@ -254,6 +254,10 @@ impl Handle for LisaHandle {
         }
     }
 
+    fn stats_locally(&self) -> bool {
+        self.stats_here()
+    }
+
     fn set_stat(&self, call: &Call, set: &SetStat) -> Result<SetStatReport> {
         if !call.may_wait {
             return Err(Error::WouldWait);

@@ -8,16 +8,31 @@ use super::LisaFs;
 use super::cursors::{COOKIE_END, Cursor};
 use super::node::LisaNode;
 use super::numbers::Number;
-use crate::abi::{Call, Dirent, Errno, Error, Result};
-use crate::backend::DirentSink;
-use crate::proto::lisafs::{FdId, Getdents64};
+use crate::abi::{Call, Dirent, Errno, Error, Result, Stat};
+use crate::proto::lisafs::{FdId, Getdents64, ReadDirStat, Statx};
+
+/// What is asked of each entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum With {
+    /// Its name.
+    Names,
+    /// Its attributes too, by a message of ours.
+    Attributes,
+}
 
 /// Bytes of the host's own entries that one answer is asked for.
 const COUNT: i32 = 64 * 1024;
 
 impl LisaFs {
     /// Lists from behind `cookie` until the end, which answers true, or until `sink` refuses an entry.
-    pub(super) fn list(&self, call: &Call, dir: &LisaNode, cookie: u64, sink: &mut DirentSink<'_>) -> Result<bool> {
+    pub(super) fn list(
+        &self,
+        call: &Call,
+        dir: &LisaNode,
+        cookie: u64,
+        with: With,
+        sink: &mut dyn FnMut(Dirent<'_>, Option<Stat>) -> bool,
+    ) -> Result<bool> {
         if !call.may_wait {
             return Err(Error::WouldWait);
         }
@@ -36,6 +51,7 @@ impl LisaFs {
             None => {
                 let open = self.open_dir(call, control.id());
                 let mut cursor = Cursor::new(open.or_else(|error| self.removed(call, error, control.id()))?);
+                // What is passed over on the way needs no attributes.
                 if cookie != 0 && !self.seek(call, &mut cursor, cookie, &last)? {
                     return Ok(true);
                 }
@@ -44,7 +60,7 @@ impl LisaFs {
         };
         loop {
             while let Some(entry) = cursor.entry() {
-                if !sink(entry) {
+                if !sink(entry, cursor.stat()) {
                     if cursor.behind() != 0 {
                         self.cursors.keep(dir.key, cursor);
                     }
@@ -52,7 +68,7 @@ impl LisaFs {
                 }
                 cursor.advance();
             }
-            if !self.fetch(call, &mut cursor)? {
+            if !self.fetch(call, &mut cursor, with)? {
                 return Ok(true);
             }
         }
@@ -68,15 +84,22 @@ impl LisaFs {
     }
 
     /// Fetches the next entries; false at the end.
-    fn fetch(&self, call: &Call, cursor: &mut Cursor) -> Result<bool> {
+    fn fetch(&self, call: &Call, cursor: &mut Cursor, with: With) -> Result<bool> {
         let fd = cursor.open();
         if fd == FdId::NONE {
             return Ok(false);
         }
         loop {
-            let more = self.connection().ask(call, &Getdents64 { fd, count: COUNT }, |answer, _| {
-                cursor.take_in(answer).map(|()| !answer.is_empty())
-            })?;
+            let more = match with {
+                With::Names => self.connection().ask(call, &Getdents64 { fd, count: COUNT }, |answer, _| {
+                    cursor.take_in(answer).map(|()| !answer.is_empty())
+                })?,
+                With::Attributes => self.connection().ask(call, &ReadDirStat { fd, count: COUNT }, |answer, _| {
+                    // One that the server could not look at is listed like the others.
+                    let told = |stat: &Statx| self.stat_told(stat).ok();
+                    cursor.take_in_stats(answer, told).map(|()| !answer.is_empty())
+                })?,
+            };
             // An answer may have nothing but what is left out.
             if !more || cursor.entry().is_some() {
                 return Ok(more);
@@ -116,7 +139,7 @@ impl LisaFs {
                 }
                 cursor.advance();
             }
-            if !self.fetch(call, cursor)? {
+            if !self.fetch(call, cursor, With::Names)? {
                 return Ok(false);
             }
         }

@@ -54,7 +54,7 @@ impl LisaNode {
         self.file_type != FileType::Directory || self.slot().is_none_or(ControlSlot::is_bound)
     }
 
-    fn unbind(&self) {
+    pub(super) fn unbind(&self) {
         if let Some(slot) = self.slot() {
             slot.unbind();
         }
@@ -87,6 +87,12 @@ impl LisaFs {
 
     pub(super) fn found(&self, told: Told) -> Found<LisaNode> {
         self.found_and_held(told).0
+    }
+
+    /// A node for what a listing told of, which has no control file yet.
+    pub(super) fn listed(&self, stat: Stat) -> Found<LisaNode> {
+        let shape = Shape::Other { slot: ControlSlot::new(&self.controls), open: Mutex::new(None) };
+        Found { node: LisaNode { key: stat.key, file_type: stat.file_type, owner: (stat.uid, stat.gid), shape }, stat }
     }
 
     /// The control file of a directory: `ENOTDIR` for anything else, [`Error::Unbound`] when it has none.

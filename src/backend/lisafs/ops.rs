@@ -1,13 +1,15 @@
 //! The operations of a server's tree: what each is made of is in the other files.
 
 use super::handle::LisaHandle;
+use super::list::With;
 use super::node::LisaNode;
 use super::{LisaFs, set};
 use crate::abi::{
-    Call, Errno, Error, FileType, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs,
+    Call, Dirent, Errno, Error, FileType, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs,
 };
 use crate::backend::{
-    Backend, Capabilities, ChangeQueue, Created, DirentSink, Found, Handle, Location, NodeKind, Object, Step, WalkEnd,
+    Backend, Capabilities, ChangeQueue, Created, DirentSink, Found, FoundSink, Handle, Location, NodeKind, Object,
+    Step, WalkEnd,
 };
 use crate::proto::lisafs::{FGetXattr, FStatFs, FSync, FdId, Flush, Mid, Str};
 use smallvec::SmallVec;
@@ -173,7 +175,21 @@ impl Backend for LisaFs {
 
     fn read_dir(&self, call: &Call, dir: &LisaNode, cookie: u64, sink: &mut DirentSink<'_>) -> Result<bool> {
         enter(call)?;
-        let answer = self.list(call, dir, cookie, sink);
+        let answer = self.list(call, dir, cookie, With::Names, &mut |entry, _| sink(entry));
+        self.in_place(call, &[dir], answer)
+    }
+
+    fn read_dir_found(
+        &self,
+        call: &Call,
+        dir: &LisaNode,
+        cookie: u64,
+        sink: &mut FoundSink<'_, LisaNode>,
+    ) -> Result<bool> {
+        enter(call)?;
+        let with = if self.connection().offers(Mid::READ_DIR_STAT) { With::Attributes } else { With::Names };
+        let mut found = |entry: Dirent<'_>, stat: Option<Stat>| sink(entry, stat.map(|stat| self.listed(stat)));
+        let answer = self.list(call, dir, cookie, with, &mut found);
         self.in_place(call, &[dir], answer)
     }
 
@@ -228,9 +244,17 @@ impl Backend for LisaFs {
         if node.key != key {
             return Err(Errno::Stale.into());
         }
+        let anew = || self.bind(call, node, at).and_then(|_| self.hold_open(call, node));
         let bound = match node.is_bound() {
-            true => self.hold_open(call, node),
-            false => self.bind(call, node, at).and_then(|_| self.hold_open(call, node)),
+            true => match self.hold_open(call, node) {
+                // It is bound to a place where it is no more: somebody moved it.
+                Err(Error::Errno(Errno::Stale | Errno::Noent)) => {
+                    node.unbind();
+                    anew()
+                }
+                held => held,
+            },
+            false => anew(),
         };
         match self.in_place(call, &[at.dir], bound) {
             Ok(()) => Ok(()),

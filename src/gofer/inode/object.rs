@@ -111,6 +111,11 @@ impl Inode {
         self.attr.invalidate();
     }
 
+    /// Whether anything was done to the object here, as far as is known; reading it counts, where that moves its access time.
+    pub(crate) fn was_changed(&self) -> bool {
+        self.attr.version() != 0 || self.flags.load(Ordering::Acquire) & Self::HAD_DATA != 0
+    }
+
     /// Stores attributes asked for after `version` was noted. True when mode or owner differ from what was known.
     pub(crate) fn store_attr(&self, stat: &Stat, version: u32) -> bool {
         let (known, fresh) = self.attr();

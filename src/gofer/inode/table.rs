@@ -7,7 +7,7 @@ use crate::sync::{Rank, RankedMutex};
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Finds the inode of an object that has another name already. The table's own reference is one count of each; an inode
 /// leaves when that is the only one left ([`InodeTable::forget`]), so the table is bounded by the dentries and open
@@ -19,6 +19,8 @@ pub(crate) struct InodeTable {
     /// How many inodes make the next sweep due.
     sweep_at: AtomicUsize,
     crowded: AtomicBool,
+    /// Counts inodes that left although something was done to their objects here; written under the table's lock.
+    left_changed: AtomicU64,
 }
 
 const SWEEP_MIN: usize = 1_024;
@@ -30,6 +32,7 @@ impl Default for InodeTable {
             inodes: RankedMutex::new(HashTable::new()),
             sweep_at: AtomicUsize::new(SWEEP_MIN),
             crowded: AtomicBool::new(false),
+            left_changed: AtomicU64::new(0),
         }
     }
 }
@@ -42,6 +45,28 @@ impl InodeTable {
     /// The inode of the object that `stat` describes; made with `node` when it is unknown. For a known one the second
     /// value is the node that is not needed.
     pub(crate) fn find_or_insert(&self, node: ErasedNode, stat: &Stat) -> (Arc<Inode>, Option<ErasedNode>) {
+        self.find_or_insert_as(node, stat, None)
+    }
+
+    /// What [`InodeTable::find_or_insert_listed`] is to be told, from before the question.
+    pub(crate) fn left_changed(&self) -> u64 {
+        self.left_changed.load(Ordering::Acquire)
+    }
+
+    /// As [`InodeTable::find_or_insert`], of an answer about many objects, to a question that was asked when
+    /// [`InodeTable::left_changed`] was `left`. Unlike one that is looked up by name, such an object may be found, changed
+    /// and forgotten by others meanwhile, who left nothing behind that is newer than the answer. So where something that
+    /// was changed has left since, the attributes of a new inode are not fresh.
+    pub(crate) fn find_or_insert_listed(
+        &self,
+        node: ErasedNode,
+        stat: &Stat,
+        left: u64,
+    ) -> (Arc<Inode>, Option<ErasedNode>) {
+        self.find_or_insert_as(node, stat, Some(left))
+    }
+
+    fn find_or_insert_as(&self, node: ErasedNode, stat: &Stat, left: Option<u64>) -> (Arc<Inode>, Option<ErasedNode>) {
         let hash = self.hash(stat.key);
         let mut inodes = self.inodes.lock();
         let known = inodes.find(hash, |inode| inode.key() == stat.key && inode.file_type() == stat.file_type);
@@ -52,6 +77,9 @@ impl InodeTable {
             self.crowded.store(true, Ordering::Relaxed);
         }
         let inode = Arc::new(Inode::new(Some(node), stat));
+        if left.is_some_and(|left| left != self.left_changed()) {
+            inode.attr_changed();
+        }
         inodes.insert_unique(hash, Arc::clone(&inode), |inode| self.hash(inode.key()));
         (inode, None)
     }
@@ -65,6 +93,7 @@ impl InodeTable {
             let hash = self.hash(inode.key());
             if let Ok(entry) = inodes.find_entry(hash, |other| Arc::ptr_eq(other, &inode)) {
                 drop(entry.remove());
+                self.count_left(&inode);
                 inodes.shrink_if_sparse(|inode| self.hash(inode.key()));
             }
         }
@@ -78,8 +107,16 @@ impl InodeTable {
         let mut inodes = self.inodes.lock();
         let lone: Vec<_> =
             inodes.extract_if(|inode| Arc::strong_count(inode) == 1).filter_map(Arc::into_inner).collect();
+        lone.iter().for_each(|inode| self.count_left(inode));
         self.sweep_at.store((inodes.len() * 2).max(SWEEP_MIN), Ordering::Relaxed);
         lone
+    }
+
+    /// Counts an inode that leaves, if it has to be. Called under the table's lock.
+    fn count_left(&self, inode: &Inode) {
+        if inode.was_changed() {
+            self.left_changed.fetch_add(1, Ordering::Release);
+        }
     }
 
     /// Whether the table grew so much since the last sweep that one is due.

@@ -1,7 +1,7 @@
 //! Names that are not cached are asked of the backend, once.
 
 use super::walk::Walked;
-use crate::abi::{Call, Errno, Error, FileType, Name, Result};
+use crate::abi::{Call, Errno, Error, FileType, Name, Result, Stat};
 use crate::backend::{ErasedNode, Found, WalkEnd};
 use crate::gofer::dentry::{CachedWalk, DentryId, NIL, Reached};
 use crate::gofer::fs::{DentryRef, GoferFs};
@@ -138,8 +138,22 @@ impl GoferFs {
     /// The inode of an object that the backend told about. What is known of it stays: where attributes are trusted they
     /// are newer than the answer, and where they are not nobody uses them unasked.
     pub(super) fn known_or_new(&self, found: Found<ErasedNode>) -> (Arc<Inode>, Option<ErasedNode>) {
-        let (inode, spare) = self.inodes.find_or_insert(found.node, &found.stat);
-        let trusted = self.coherence.trusts_attributes() && found.stat.key.birth_ns.is_some();
+        let Found { node, stat } = found;
+        self.doubted_if_known(&stat, self.inodes.find_or_insert(node, &stat))
+    }
+
+    /// As [`GoferFs::known_or_new`], of what a listing told: see [`crate::gofer::inode::InodeTable::find_or_insert_listed`].
+    pub(super) fn known_or_listed(&self, found: Found<ErasedNode>, left: u64) -> (Arc<Inode>, Option<ErasedNode>) {
+        let Found { node, stat } = found;
+        self.doubted_if_known(&stat, self.inodes.find_or_insert_listed(node, &stat, left))
+    }
+
+    fn doubted_if_known(
+        &self,
+        stat: &Stat,
+        (inode, spare): (Arc<Inode>, Option<ErasedNode>),
+    ) -> (Arc<Inode>, Option<ErasedNode>) {
+        let trusted = self.coherence.trusts_attributes() && stat.key.birth_ns.is_some();
         if spare.is_some() && !trusted {
             inode.attr_changed();
         }

@@ -1,5 +1,6 @@
 //! Directory lists.
 
+use super::listed::Listed;
 use crate::abi::{Call, Dirent, Errno, Error, Result};
 use crate::gofer::dentry::{DirList, ListBuilder};
 use crate::gofer::fs::{DentryRef, GoferFs};
@@ -63,7 +64,7 @@ impl GoferFs {
     /// Lists a directory as it is now; `ENOTDIR` for anything else. One list serves all readers until a name changes,
     /// where the policy allows it. Beyond `list_limit` bytes the first part is given, and beyond 16 KiB where open
     /// directories keep more than `list_cache_bytes` of lists already.
-    pub fn list(&self, call: &Call, dir: &DentryRef) -> Result<Listing> {
+    pub fn list(self: &Arc<Self>, call: &Call, dir: &DentryRef) -> Result<Listing> {
         if !dir.inode().is_dir() {
             return Err(Errno::Notdir.into());
         }
@@ -121,20 +122,29 @@ impl GoferFs {
     }
 
     /// The part of a directory's entries behind `cookie`.
-    pub fn list_part(&self, call: &Call, dir: &DentryRef, cookie: u64) -> Result<Listing> {
+    pub fn list_part(self: &Arc<Self>, call: &Call, dir: &DentryRef, cookie: u64) -> Result<Listing> {
         let (list, next) = self.read_list(call, dir, cookie)?;
         Ok(Listing::Part { list, next })
     }
 
-    fn read_list(&self, call: &Call, dir: &DentryRef, cookie: u64) -> Result<(Arc<DirList>, Option<u64>)> {
+    fn read_list(self: &Arc<Self>, call: &Call, dir: &DentryRef, cookie: u64) -> Result<(Arc<DirList>, Option<u64>)> {
         let room = self.list_room();
         let mut builder = ListBuilder::new(room);
         let mut complete = true;
         if let Some(node) = dir.inode().node() {
+            let mut listed = Listed::new(self, dir.id());
             let answer = self.bound(call, &[dir.id()], || {
                 builder = ListBuilder::new(room);
-                self.ask(Op::ReadDir).read_dir(call, node, cookie, &mut |entry| builder.push(&entry))
+                if !self.coherence.trusts_attributes() {
+                    return self.ask(Op::ReadDir).read_dir(call, node, cookie, &mut |entry| builder.push(&entry));
+                }
+                self.ask(Op::ReadDir).read_dir_found(call, node, cookie, &mut |entry, found| {
+                    let taken = builder.push(&entry);
+                    listed.take(call, &entry, found);
+                    taken
+                })
             });
+            listed.enter(call);
             if answer != Err(Error::WouldWait) {
                 dir.inode().note_read();
             }

@@ -8,6 +8,7 @@ mod fetch;
 mod io;
 mod link;
 mod list;
+mod listed;
 mod make;
 mod mounts;
 mod open;

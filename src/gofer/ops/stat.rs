@@ -87,8 +87,9 @@ impl GoferFs {
         let own = self.coherence.caches_data() && inode.file_type() == FileType::Regular;
         let changed =
             |before: &Stat, stat: &Stat| (before.mode, before.uid, before.gid) != (stat.mode, stat.uid, stat.gid);
-        let stat = self.asked(inode, own, || {
-            self.on_object(call, of.id(), inode, |object| self.ask(Op::Stat).stat(call, object))
+        let stat = self.asked(inode, own, || match self.stat_held(call, inode) {
+            Some(stat) => Ok(stat),
+            None => self.on_object(call, of.id(), inode, |object| self.ask(Op::Stat).stat(call, object)),
         })?;
         if !self.coherence.trusts_attributes() && changed(&known, &stat) {
             let handles = inode.take_handles();
@@ -114,6 +115,25 @@ impl GoferFs {
                 return Ok(shown);
             }
         }
+    }
+
+    /// Attributes of a file that is open, or was a moment ago, by a handle of its own that tells them without a peer.
+    /// `None` where there is none, and for an object that has no name left: which is now under the name that led here is
+    /// for the backend to say.
+    pub(super) fn stat_held(&self, call: &Call, inode: &Inode) -> Option<Stat> {
+        if inode.file_type() != FileType::Regular {
+            return None;
+        }
+        let handle = {
+            let slot = inode.handles().try_lock()?;
+            let set = slot.as_ref()?;
+            set.read().or(set.write()).filter(|handle| handle.stats_locally()).map(Arc::clone)?
+        };
+        self.stats.op(Op::HandleStat);
+        let told = handle.stat(call);
+        // Whoever closed the file meanwhile left the handle to us.
+        self.let_go(call, std::iter::once(handle));
+        told.ok().filter(|stat| (stat.key, stat.file_type) == (inode.key(), FileType::Regular) && stat.nlink > 0)
     }
 
     /// Stores attributes that the backend told; handles opened under another mode or owner go.

@@ -83,8 +83,8 @@ impl GoferFs {
         }
     }
 
-    /// The attributes by the change queue: without any question where they are a directory's or the name is missing,
-    /// by one about the last name otherwise.
+    /// The attributes by the change queue: without any question where they are a directory's, or a handle's to tell, or the
+    /// name is missing; by one about the last name otherwise.
     fn stat_watched(
         &self,
         call: &Call,
@@ -106,6 +106,15 @@ impl GoferFs {
                 self.stats.hits(used);
                 answer.map(|()| Tried::Told)
             }
+            Plan::Ask { last, .. } if last.known == Known::Believed && self.stat_known(call, &last.inode, out) => {
+                // By the handle it is the object as it is now, through whatever name it was changed; that the name still
+                // is the object's is for the queue to say.
+                if !self.is_still(call, mark) {
+                    return Ok(Tried::Again);
+                }
+                self.stats.hits(used);
+                Ok(Tried::Told)
+            }
             Plan::Ask { dir, last, relies } => {
                 let Some(name) = names.last() else { return Ok(Tried::Unwatched) };
                 let dir = dir.as_ref().unwrap_or(start.inode());
@@ -123,6 +132,15 @@ impl GoferFs {
             Plan::Confirm => Ok(Tried::Each),
             Plan::Unknown => Ok(Tried::Unwatched),
         }
+    }
+
+    /// Puts the attributes of an object to `out`, if a handle of its own tells them without a peer.
+    fn stat_known(&self, call: &Call, inode: &Inode, out: &mut Stat) -> bool {
+        let version = inode.attr_version();
+        let Some(stat) = self.stat_held(call, inode) else { return false };
+        self.learn(call, inode, &stat, version);
+        *out = stat;
+        true
     }
 
     /// What the cache and its watches make of a path, and how many names of it are cached. Known attributes are put to

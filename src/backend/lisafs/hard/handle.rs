@@ -153,6 +153,10 @@ impl Handle for HardHandle {
         self.asked(call, &mut |own| own.stat(call))
     }
 
+    fn stats_locally(&self) -> bool {
+        self.own().stats_here()
+    }
+
     fn set_stat(&self, call: &Call, set: &SetStat) -> Result<SetStatReport> {
         let asked = self.asked(call, &mut |own| own.set_stat(call, set));
         match asked {

@@ -10,8 +10,8 @@ use crate::abi::{
 };
 use crate::backend::lisafs::{LisaFs, LisaFsOptions, LisaHandle, LisaNode, Program};
 use crate::backend::{
-    Backend, Capabilities, ChangeQueue, Created, DirentSink, Found, Handle as _, Location, NodeKind, Object, Step,
-    WalkEnd,
+    Backend, Capabilities, ChangeQueue, Created, DirentSink, Found, FoundSink, Handle as _, Location, NodeKind, Object,
+    Step, WalkEnd,
 };
 use crate::hostfs::lock;
 use parking_lot::Mutex;
@@ -418,11 +418,25 @@ impl Backend for HardLisaFs {
                 sink(entry)
             })
         });
-        match answer {
-            // What was told is told: whoever lists on asks behind it.
-            Err(Error::Unbound) if told => Err(Errno::Io.into()),
-            answer => answer,
-        }
+        listed(answer, told)
+    }
+
+    fn read_dir_found(
+        &self,
+        call: &Call,
+        dir: &HardNode,
+        cookie: u64,
+        sink: &mut FoundSink<'_, HardNode>,
+    ) -> Result<bool> {
+        let mut told = false;
+        let answer = self.in_dir(call, dir, |session, own| {
+            session.fs.read_dir_found(call, own, cookie, &mut |entry, found| {
+                told = true;
+                let place = Some((dir, entry.name));
+                sink(entry, found.map(|found| HardNode::found(session, found, place)))
+            })
+        });
+        listed(answer, told)
     }
 
     fn statfs(&self, call: &Call) -> Result<StatFs> {
@@ -504,5 +518,13 @@ impl Backend for HardLisaFs {
 impl fmt::Debug for HardLisaFs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HardLisaFs").field("sessions", &self.sessions).finish_non_exhaustive()
+    }
+}
+
+/// What a listing came to. What was told is told: whoever lists on asks behind it.
+fn listed(answer: Result<bool>, told: bool) -> Result<bool> {
+    match answer {
+        Err(Error::Unbound) if told => Err(Errno::Io.into()),
+        answer => answer,
     }
 }
