@@ -157,3 +157,16 @@ fn regression_open_of_what_an_outsider_moved_over_another_name_finds_it() {
     }
     world.finish().unwrap_or_else(|error| panic!("{setup:?}: {error}"));
 }
+
+#[test]
+fn regression_sync_of_a_removed_directory_that_is_open_is_fine() {
+    let directory = OpenHow { follow: true, directory: true, ..OpenHow::default() };
+    let acts = [mkdir("a"), open("a", directory), Act::Rmdir { dir: 0, path: "a".to_owned() }, Act::DirSync { dir: 1 }];
+    for policy in CachePolicy::ALL {
+        for setup in
+            [Setup::direct(policy), Setup::memory(policy), Setup { source: Source::Lisafs, ..Setup::direct(policy) }]
+        {
+            run(&setup, &acts).unwrap_or_else(|error| panic!("{setup:?}: {error}"));
+        }
+    }
+}

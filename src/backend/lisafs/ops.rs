@@ -312,7 +312,12 @@ impl Backend for LisaFs {
 impl LisaFs {
     fn sync_open_dir(&self, call: &Call, dir: FdId) -> Result<()> {
         let connection = self.connection();
-        let open = self.open_dir(call, dir)?;
+        let open = match self.open_dir(call, dir) {
+            Ok(open) => open,
+            // One without a name cannot be opened any more, and has nothing that could reach the disk.
+            Err(error) if self.instead_of_inval_in(call, error, dir).is(Errno::Noent) => return Ok(()),
+            Err(error) => return Err(error),
+        };
         connection.ask(call, &FSync { fds: &[open.id()] }, |(), _| Ok(()))
     }
 }
