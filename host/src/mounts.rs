@@ -1,7 +1,7 @@
 //! The mounts that the command line asks for.
 
 use crate::mount_spec::{MountSpec, Remote, Server, Source, parse_dir, parse_mount};
-use crate::{exit, rlimit, sys};
+use crate::{exit, rlimit};
 use anyhow::{Result, bail};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
@@ -12,6 +12,7 @@ use std::sync::Arc;
 use wasi_gofer::abi::Errno;
 use wasi_gofer::backend::directfs::FdBudget;
 use wasi_gofer::backend::lisafs::{HardLisaFs, Program};
+use wasi_gofer::sidecar;
 use wasi_gofer::{DirectFs, FsOptions, Gofer, LisaFs, MemoryFs, MountOptions, SharedBackend};
 
 /// A memory mount holds one object for this many bytes of its size, since objects take memory beside their contents.
@@ -174,10 +175,9 @@ fn connect(spec: &MountSpec, remote: &Remote) -> Result<SharedBackend> {
                 connect().and_then(|socket| LisaFs::connect(socket, options)).map(SharedBackend::new)
             }
         }
-        Server::Fd(fd) => match sys::inherited(*fd) {
-            Ok(socket) => LisaFs::connect(socket, options).map(SharedBackend::new),
-            Err(error) => bail!("mount at `{}`: {server}: {error}", spec.dst),
-        },
+        Server::Fd(fd) => {
+            sidecar::inherited(*fd).and_then(|socket| LisaFs::connect(socket, options)).map(SharedBackend::new)
+        }
     };
     match connected {
         Ok(files) => Ok(files),

@@ -1,5 +1,6 @@
 //! The context that every operation carries.
 
+use super::Errno;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -72,6 +73,15 @@ impl Call {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.cancel.as_ref().is_some_and(CancelToken::is_cancelled)
+    }
+
+    /// What ends the call's waits: `ECANCELED`, or `ETIMEDOUT` from the deadline on. `now` is the clock that deadlines are
+    /// given in; it is asked only where there is one.
+    pub(crate) fn ended(&self, now: impl FnOnce() -> Instant) -> Option<Errno> {
+        if self.is_cancelled() {
+            return Some(Errno::Canceled);
+        }
+        self.deadline.filter(|deadline| now() >= *deadline).map(|_| Errno::Timedout)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Waits for locks that are held across backend calls: they end with the call that waits.
 
-use crate::abi::{Call, Errno, Error, Result};
-use crate::sync::{RankedGuard, RankedMutex, expired};
+use crate::abi::{Call, Error, Result};
+use crate::sync::{RankedGuard, RankedMutex, monotonic};
 use std::time::Duration;
 
 /// How often a waiter looks whether its call has ended.
@@ -12,13 +12,7 @@ pub(super) fn goes_on(call: &Call) -> Result<()> {
     if !call.may_wait {
         return Err(Error::WouldWait);
     }
-    if call.is_cancelled() {
-        return Err(Errno::Canceled.into());
-    }
-    if expired(call.deadline) {
-        return Err(Errno::Timedout.into());
-    }
-    Ok(())
+    call.ended(monotonic).map_or(Ok(()), |errno| Err(errno.into()))
 }
 
 /// Takes a lock: `ETIMEDOUT` and `ECANCELED` when the call ends before it is free, [`Error::WouldWait`] when it is not

@@ -1,9 +1,11 @@
 //! Sockets: the one that is made at a path, those that are inherited, and word to a service manager.
 
 use super::config::{Endpoint, ServeError};
+use crate::abi::Result;
+use crate::hostfs::errno::from_os;
 use crate::sys::process;
 use crate::transport::Stream;
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::fs::{CWD, Mode, RenameFlags, renameat_with};
 use rustix::net::sockopt::{socket_acceptconn, socket_domain, socket_type};
 use rustix::net::{AddressFamily, SocketType};
@@ -35,8 +37,18 @@ impl AsFd for Socket {
     }
 }
 
+/// Takes over a descriptor that this process inherited, by its number, once: a connection to a server, for instance. It is
+/// closed at an `exec` from then on.
+///
+/// # Errors
+///
+/// `EBADF` for what is not open, was opened by this process or is taken already, `EINVAL` for a standard stream.
+pub fn inherited(fd: RawFd) -> Result<OwnedFd> {
+    process::take_inherited(fd).map_err(from_os)
+}
+
 /// The descriptor of an endpoint that was inherited. Before anything is opened, which could get its number.
-pub(super) fn inherited(endpoint: &Endpoint) -> Result<Option<OwnedFd>, ServeError> {
+pub(super) fn inherited_by(endpoint: &Endpoint) -> Result<Option<OwnedFd>, ServeError> {
     let (fd, option) = match endpoint {
         Endpoint::Socket(_) => return Ok(None),
         // It belongs to the standard library, so it is kept, and spoken to under another number.

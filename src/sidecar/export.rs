@@ -1,7 +1,8 @@
 //! What is served, and to what extent.
 
 use super::processors::processors;
-use crate::abi::{Errno, Error, FileType, Result};
+use crate::abi::{Errno, FileType, Result};
+use crate::hostfs::errno::from_std;
 use crate::hostfs::{FdBudget, Host, stat};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
@@ -90,7 +91,7 @@ impl Export {
     /// followed, this once.
     pub fn open_ambient(path: impl AsRef<Path>) -> Result<Export> {
         let dir = Dir::open_ambient_dir(path, ambient_authority());
-        let dir = dir.map_err(|error| Error::Errno(error.raw_os_error().map_or(Errno::Io, Errno::from_raw)))?;
+        let dir = dir.map_err(|error| from_std(&error))?;
         Export::new(dir.into_std_file().into())
     }
 

@@ -29,6 +29,7 @@ mod service;
 mod tree;
 
 pub use config::{Config, Endpoint, ServeError};
+pub use endpoint::inherited;
 pub use export::{Export, Limits};
 pub use program::serve;
 pub use server::Server;

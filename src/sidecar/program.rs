@@ -18,7 +18,7 @@ use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit, umask};
 /// returns may be a child of the process that called; see [`super::jail`]. The process is to end then.
 pub fn serve(config: &Config, say: &mut dyn FnMut(&str)) -> Result<(), ServeError> {
     // All that the jail forbids comes before it: paths, numbers of descriptors, limits, the umask.
-    let inherited = endpoint::inherited(&config.endpoint)?;
+    let inherited = endpoint::inherited_by(&config.endpoint)?;
     close_inherited(&[]).map_err(|error| ServeError::new("--jail", error))?;
     hold_signals().map_err(|error| ServeError::new("--jail", error))?;
     raise_descriptors();

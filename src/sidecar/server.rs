@@ -7,7 +7,7 @@ use super::lisafs::Lisafs;
 use super::quota::Quota;
 use super::service::{STACK, Service};
 use crate::abi::{Errno, Result};
-use crate::hostfs::errno::from_std;
+use crate::hostfs::errno::{from_os, from_std};
 use crate::sync::monotonic;
 use crate::sys::peer::peer_uid;
 use crate::transport::Stream;
@@ -119,7 +119,7 @@ impl Server {
                         break;
                     }
                 }
-                Err(errno) => return Err(Errno::from_raw(errno.raw_os_error()).into()),
+                Err(errno) => return Err(from_os(errno)),
             }
         }
         self.drain(patience);
@@ -217,7 +217,7 @@ fn wait(events: &[(BorrowedFd<'_>, PollFlags)], most: Option<Timespec>) -> Resul
         match poll(&mut polled, most.as_ref()) {
             Ok(_) => break,
             Err(io::Errno::INTR) => {}
-            Err(errno) => return Err(Errno::from_raw(errno.raw_os_error()).into()),
+            Err(errno) => return Err(from_os(errno)),
         }
     }
     Ok(polled.iter().enumerate().filter(|(_, polled)| !polled.revents().is_empty()).map(|(at, _)| at).collect())

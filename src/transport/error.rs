@@ -1,7 +1,7 @@
 //! What ends an exchange with a peer.
 
 use crate::abi::{Call, Errno, Error};
-use crate::sync::expired;
+use crate::sync::monotonic;
 use rustix::io;
 use std::fmt;
 
@@ -116,11 +116,5 @@ impl std::error::Error for TransportError {}
 
 /// Whether a call goes on.
 pub(super) fn goes_on(call: &Call) -> Result<(), TransportError> {
-    if call.is_cancelled() {
-        return Err(TransportError::Ended(Errno::Canceled));
-    }
-    if expired(call.deadline) {
-        return Err(TransportError::Ended(Errno::Timedout));
-    }
-    Ok(())
+    call.ended(monotonic).map_or(Ok(()), |errno| Err(TransportError::Ended(errno)))
 }

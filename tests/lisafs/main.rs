@@ -7,11 +7,14 @@
 #[macro_use]
 mod subjects;
 
+#[path = "../conformance/cases/mod.rs"]
 mod cases;
 mod differences;
 #[path = "../conformance/harness.rs"]
 #[allow(dead_code, reason = "the suite's own, of which some is for other subjects")]
 mod harness;
+#[path = "../kit/mod.rs"]
+mod kit;
 #[path = "../fault/ledger.rs"]
 #[allow(dead_code, reason = "the fault test's own")]
 mod ledger;

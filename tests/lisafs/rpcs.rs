@@ -1,5 +1,6 @@
 //! How many requests operations of a guest cost, over a cache.
 
+use crate::kit::{self, CREATE, READ};
 use crate::runsc::Runsc;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -8,7 +9,7 @@ use wasi_gofer::abi::{Call, Errno, Error};
 use wasi_gofer::backend::lisafs::{LisaFs, LisaFsOptions, RpcCounts};
 use wasi_gofer::sidecar::{Export, Server};
 use wasi_gofer::transport::Stream;
-use wasi_gofer::vfs::{Descriptor, OpenDirectory, OpenFile, OpenHow};
+use wasi_gofer::vfs::{OpenDirectory, OpenFile, OpenHow};
 use wasi_gofer::{CachePolicy, FsOptions, Gofer, GoferCtx, MountOptions};
 
 const CALL: &Call = &Call::WAITING;
@@ -59,10 +60,7 @@ impl Guest {
     }
 
     fn open(&self, path: &str, how: OpenHow) -> OpenFile {
-        match self.root.open_at(CALL, path.as_bytes(), how).expect("opens") {
-            Descriptor::File(file) => file,
-            Descriptor::Directory(_) => panic!("{path} is a directory"),
-        }
+        kit::open(CALL, &self.root, path, how).expect("opens")
     }
 
     fn read(&self, file: &OpenFile) {
@@ -71,19 +69,6 @@ impl Guest {
         assert_eq!(&bytes, b"hello");
     }
 }
-
-const READ: OpenHow = OpenHow {
-    follow: true,
-    create: false,
-    exclusive: false,
-    truncate: false,
-    directory: false,
-    read: true,
-    write: false,
-    append: false,
-    sync: false,
-    dsync: false,
-};
 
 /// One row: what is done, and what it costs in `exclusive`, in `shared`, and in `shared` where changes are announced.
 type Row = (&'static str, fn(&Guest), [&'static str; 3]);
@@ -149,7 +134,7 @@ const ROWS: &[Row] = &[
     (
         "create, write, sync and close",
         |guest| {
-            let file = guest.open("new", OpenHow { create: true, write: true, ..READ });
+            let file = guest.open("new", CREATE);
             assert_eq!(file.write(CALL, &[std::io::IoSlice::new(b"hello")]), Ok(5));
             file.sync(CALL, false).expect("synced");
             file.close(CALL).expect("closed");

@@ -1,26 +1,14 @@
 //! A change that was under way when the connection ended is made once, whether the server had made it or not.
 
 use crate::cut::{Scene, Side};
+use crate::kit::{self, CREATE, READ_WRITE};
 use std::path::Path;
 use wasi_gofer::abi::{Call, Errno, Error};
 use wasi_gofer::backend::lisafs::HardLisaFs;
-use wasi_gofer::vfs::{Descriptor, OpenDirectory, OpenHow};
+use wasi_gofer::vfs::{OpenDirectory, OpenHow};
 use wasi_gofer::{CachePolicy, FsOptions, Gofer, MountOptions, SharedBackend};
 
 const CALL: &Call = &Call::WAITING;
-const CREATE: OpenHow = OpenHow {
-    follow: true,
-    create: true,
-    exclusive: true,
-    truncate: false,
-    directory: false,
-    read: true,
-    write: true,
-    append: false,
-    sync: false,
-    dsync: false,
-};
-
 /// A change, the number of its message, what must be so behind it, and what a further one of the same kind comes to.
 struct Case {
     name: &'static str,
@@ -31,13 +19,9 @@ struct Case {
 }
 
 fn create(dir: &OpenDirectory) -> Result<(), Error> {
-    match dir.open_at(CALL, b"dir/new", CREATE)? {
-        Descriptor::File(file) => {
-            file.write_at(CALL, &[std::io::IoSlice::new(b"data")], 0)?;
-            file.close(CALL)
-        }
-        Descriptor::Directory(_) => panic!("no file was made"),
-    }
+    let file = kit::open(CALL, dir, "dir/new", OpenHow { exclusive: true, ..CREATE })?;
+    kit::write_all(CALL, &file, b"data", 0)?;
+    kit::close(CALL, file)
 }
 
 const CASES: &[Case] = &[
@@ -98,8 +82,7 @@ fn mounted(backend: HardLisaFs, policy: CachePolicy) -> (Gofer, SharedBackend, O
     let fs = FsOptions::with_policy(policy);
     builder.mount("/", backend.clone(), MountOptions { read_only: false, fs });
     let gofer = builder.build().expect("mounted");
-    let ctx = gofer.ctx();
-    let root = ctx.open_preopen(CALL, &ctx.preopens()[0]).expect("it opens");
+    let (_, root) = kit::root(&gofer);
     (gofer, backend, root)
 }
 
@@ -164,11 +147,10 @@ fn a_question_is_simply_asked_again() {
             scene.cut(mid, side);
             for _ in 0..2 {
                 assert_eq!(root.stat_at(CALL, b"dir/link", true).map(|stat| stat.size), Ok(8), "{mid} {side:?}");
-                let how = OpenHow { create: false, exclusive: false, ..CREATE };
-                let Ok(Descriptor::File(file)) = root.open_at(CALL, b"dir/file", how) else { panic!("{mid} {side:?}") };
+                let file = kit::open(CALL, &root, "dir/file", READ_WRITE)
+                    .unwrap_or_else(|error| panic!("{mid} {side:?}: {error}"));
                 file.set_size(CALL, 8).expect("cut");
-                let how = OpenHow { directory: true, write: false, ..how };
-                let Ok(Descriptor::Directory(dir)) = root.open_at(CALL, b"dir", how) else { panic!("{mid} {side:?}") };
+                let dir = kit::open_dir(CALL, &root, "dir").unwrap_or_else(|error| panic!("{mid} {side:?}: {error}"));
                 let mut count = 0;
                 dir.read_dir(CALL, 0, &mut |_| {
                     count += 1;

@@ -1,44 +1,25 @@
 //! Guests go on when their sidecar is killed.
 
+use crate::kit::{self, CREATE, READ_WRITE};
 use crate::sidecar::Served;
 use std::io::{IoSlice, IoSliceMut};
 use wasi_gofer::abi::{Call, Errno, Error, Stat};
 use wasi_gofer::backend::lisafs::{LisaFs, LisaFsOptions};
-use wasi_gofer::vfs::{Descriptor, OpenDirectory, OpenFile, OpenHow};
+use wasi_gofer::vfs::{OpenDirectory, OpenFile, OpenHow};
 use wasi_gofer::{CachePolicy, Gofer, MountOptions};
 
 const CALL: &Call = &Call::WAITING;
-const DATA: OpenHow = OpenHow {
-    follow: true,
-    create: false,
-    exclusive: false,
-    truncate: false,
-    directory: false,
-    read: true,
-    write: true,
-    append: false,
-    sync: false,
-    dsync: false,
-};
 
 fn root(gofer: &Gofer) -> OpenDirectory {
-    let ctx = gofer.ctx();
-    ctx.open_preopen(CALL, &ctx.preopens()[0]).expect("it opens")
+    kit::root(gofer).1
 }
 
 fn file(dir: &OpenDirectory, path: &str, how: OpenHow) -> OpenFile {
-    match dir.open_at(CALL, path.as_bytes(), how).expect("it opens") {
-        Descriptor::File(file) => file,
-        Descriptor::Directory(_) => panic!("{path} is a directory"),
-    }
+    kit::open(CALL, dir, path, how).expect("it opens")
 }
 
 fn directory(dir: &OpenDirectory, path: &str) -> OpenDirectory {
-    let how = OpenHow { directory: true, write: false, ..DATA };
-    match dir.open_at(CALL, path.as_bytes(), how).expect("it opens") {
-        Descriptor::Directory(directory) => *directory,
-        Descriptor::File(_) => panic!("{path} is a file"),
-    }
+    kit::open_dir(CALL, dir, path).expect("it opens")
 }
 
 fn read(file: &OpenFile) -> String {
@@ -75,7 +56,7 @@ fn everything_goes_on_after_the_sidecar_was_killed_in_every_policy() {
         let gofer = served.gofer(policy);
         let root = root(&gofer);
         let held = directory(&root, "a/b");
-        let open = file(&root, "a/b/c/file", DATA);
+        let open = file(&root, "a/b/c/file", READ_WRITE);
         assert_eq!(read(&open), "contents", "{policy}");
 
         for round in 0..3 {
@@ -88,9 +69,9 @@ fn everything_goes_on_after_the_sidecar_was_killed_in_every_policy() {
             assert_eq!(names(&held), [".", "..", "c"], "{policy}");
             let name = format!("made-{round}");
             held.create_directory_at(CALL, name.as_bytes()).expect("made");
-            write(&file(&held, &format!("{name}/new"), OpenHow { create: true, ..DATA }), "new", 0);
+            write(&file(&held, &format!("{name}/new"), CREATE), "new", 0);
             held.rename_at(CALL, name.as_bytes(), &root, b"moved").expect("moved");
-            assert_eq!(read(&file(&root, "moved/new", DATA)), "new", "{policy}");
+            assert_eq!(read(&file(&root, "moved/new", READ_WRITE)), "new", "{policy}");
             root.unlink_at(CALL, b"moved/new").expect("gone");
             root.remove_directory_at(CALL, b"moved").expect("gone");
         }
@@ -114,7 +95,7 @@ fn an_open_directory_that_was_moved_is_found_where_it_is() {
         served.kill();
 
         assert_eq!(names(&held), [".", "..", "below"], "{policy}");
-        write(&file(&held, "below/new", OpenHow { create: true, ..DATA }), "new", 0);
+        write(&file(&held, "below/new", CREATE), "new", 0);
         assert_eq!(served_text(&gofer, &served, "z/moved/below/new"), "new", "{policy}");
     }
 }
@@ -131,7 +112,7 @@ fn a_file_without_a_name_lives_on_in_its_descriptor() {
         std::fs::write(served.dir.path().join("file"), "contents").expect("written");
         let gofer = served.gofer(policy);
         let root = root(&gofer);
-        let open = file(&root, "file", DATA);
+        let open = file(&root, "file", READ_WRITE);
         root.unlink_at(CALL, b"file").expect("gone");
 
         served.kill();
@@ -158,7 +139,7 @@ fn files_are_opened_anew_where_no_descriptor_was_handed_out_and_stale_without_a_
     builder.mount("/", served.backend(options), MountOptions { read_only: false, fs });
     let gofer = builder.build().expect("mounted");
     let root = root(&gofer);
-    let (kept, removed) = (file(&root, "dir/kept", DATA), file(&root, "dir/removed", DATA));
+    let (kept, removed) = (file(&root, "dir/kept", READ_WRITE), file(&root, "dir/removed", READ_WRITE));
     std::fs::remove_file(served.dir.path().join("dir/removed")).expect("removed");
 
     served.kill();
@@ -176,7 +157,7 @@ fn what_was_held_back_is_sent_to_the_next_sidecar() {
     let gofer = served.gofer(CachePolicy::Exclusive);
     let root = root(&gofer);
     for n in 0..50 {
-        let new = file(&root, &format!("file-{n}"), OpenHow { create: true, ..DATA });
+        let new = file(&root, &format!("file-{n}"), CREATE);
         write(&new, &format!("of {n}"), 0);
         if n % 10 == 5 {
             assert!(served.kill() > 0);
@@ -199,7 +180,7 @@ fn a_soft_mount_fails_at_once_and_goes_on_with_what_it_has() {
     builder.mount("/", backend, MountOptions { read_only: false, fs });
     let gofer = builder.build().expect("mounted");
     let root = root(&gofer);
-    let open = file(&root, "file", DATA);
+    let open = file(&root, "file", READ_WRITE);
 
     served.kill();
 
@@ -216,7 +197,7 @@ fn a_thousand_open_files_are_attached_again() {
     }
     let gofer = served.gofer(CachePolicy::Shared);
     let root = root(&gofer);
-    let files: Vec<OpenFile> = (0..1_000).map(|n| file(&root, &format!("file-{n}"), DATA)).collect();
+    let files: Vec<OpenFile> = (0..1_000).map(|n| file(&root, &format!("file-{n}"), READ_WRITE)).collect();
 
     served.kill();
 

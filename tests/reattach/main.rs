@@ -5,5 +5,7 @@ mod cut;
 mod decided;
 mod ended;
 mod killed;
+#[path = "../kit/mod.rs"]
+mod kit;
 mod random;
 mod sidecar;

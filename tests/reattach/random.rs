@@ -1,11 +1,11 @@
 //! Many guests change their own directories while the sidecar is killed again and again: what each was told is so.
 
+use crate::kit;
 use crate::sidecar::Served;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use wasi_gofer::abi::{Call, Errno, Error};
-use wasi_gofer::vfs::OpenDirectory;
 use wasi_gofer::{CachePolicy, Gofer};
 
 const CALL: &Call = &Call::WAITING;
@@ -13,14 +13,9 @@ const GUESTS: usize = 3;
 const CHANGES: usize = 300;
 const NAMES: u64 = 12;
 
-fn root(gofer: &Gofer) -> OpenDirectory {
-    let ctx = gofer.ctx();
-    ctx.open_preopen(CALL, &ctx.preopens()[0]).expect("it opens")
-}
-
 /// A guest in a directory of its own: what is there, as it was told. Changes whose outcome nobody knows are looked at.
 fn guest(gofer: &Gofer, number: u64, undecided: &AtomicUsize) -> BTreeSet<String> {
-    let root = root(gofer);
+    let (_, root) = kit::root(gofer);
     let dir = format!("guest-{number}");
     root.create_directory_at(CALL, dir.as_bytes()).expect("made");
     let mut there = BTreeSet::new();

@@ -1,6 +1,6 @@
 //! Calls that wait until a test lets them go on.
 
-use crate::abi::{Call, Errno, Error, Result};
+use crate::abi::{Call, Error, Result};
 use parking_lot::{Condvar, Mutex};
 use std::fmt;
 use std::sync::Arc;
@@ -85,14 +85,10 @@ impl Bar {
             return Err(Error::WouldWait);
         }
         while state.closed {
-            if call.is_cancelled() {
-                return Err(Errno::Canceled.into());
+            if let Some(errno) = call.ended(Instant::now) {
+                return Err(errno.into());
             }
-            let now = Instant::now();
-            if call.deadline.is_some_and(|deadline| deadline <= now) {
-                return Err(Errno::Timedout.into());
-            }
-            let poll = call.cancel.as_ref().and_then(|_| now.checked_add(CANCEL_POLL));
+            let poll = call.cancel.as_ref().and_then(|_| Instant::now().checked_add(CANCEL_POLL));
             match [poll, call.deadline].into_iter().flatten().min() {
                 Some(end) => drop(self.changed.wait_until(&mut state, end)),
                 None => self.changed.wait(&mut state),

@@ -8,7 +8,7 @@ use super::counts::RpcCounts;
 use super::numbers::{BATCH, Doomed, Number};
 use crate::abi::{Call, Errno, Error, Result};
 use crate::proto::lisafs::{Close, FdId, Inode, Mid, Offered, Request};
-use crate::sync::{expired, monotonic};
+use crate::sync::monotonic;
 use crate::transport::lisafs::{Client, Connections};
 use parking_lot::{Mutex, MutexGuard};
 use rustix::fd::OwnedFd;
@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How often a waiter looks whether its call has ended.
-const CALL_CHECK: Duration = Duration::from_millis(50);
+pub(super) const CALL_CHECK: Duration = Duration::from_millis(50);
 
 /// The descriptors that came with an answer.
 pub(super) type Fds = SmallVec<[OwnedFd; 2]>;
@@ -203,18 +203,18 @@ fn within(call: &Call, patience: Duration) -> Call {
     Call { deadline, ..call.clone() }
 }
 
+/// Whether a call goes on: `ETIMEDOUT` and `ECANCELED` when it has ended.
+pub(super) fn goes_on(call: &Call) -> Result<()> {
+    call.ended(monotonic).map_or(Ok(()), |errno| Err(errno.into()))
+}
+
 /// Takes a lock within a call that may wait: `ETIMEDOUT` and `ECANCELED` when it ends first.
 pub(super) fn lock<'a, T>(call: &Call, mutex: &'a Mutex<T>) -> Result<MutexGuard<'a, T>> {
     if let Some(guard) = mutex.try_lock() {
         return Ok(guard);
     }
     loop {
-        if call.is_cancelled() {
-            return Err(Errno::Canceled.into());
-        }
-        if expired(call.deadline) {
-            return Err(Errno::Timedout.into());
-        }
+        goes_on(call)?;
         let left = call.deadline.map_or(CALL_CHECK, |deadline| deadline.saturating_duration_since(monotonic()));
         if let Some(guard) = mutex.try_lock_for(left.min(CALL_CHECK)) {
             return Ok(guard);

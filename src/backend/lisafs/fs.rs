@@ -5,17 +5,16 @@ use super::connection::Connection;
 use super::counts::RpcCounts;
 use super::cursors::Cursors;
 use super::numbers::Number;
-use super::program::Program;
+use super::program::{OwnTree, Program};
 use super::told;
 use crate::abi::{Call, Errno, FileType, InodeKey, Result, Stat};
-use crate::hostfs::{FdBudget, Keys, lock};
+use crate::hostfs::{FdBudget, Keys};
 use crate::proto::lisafs::{FStatFs, Mid, Statx};
 use crate::transport::Stream;
 use crate::transport::lisafs::Client;
 use parking_lot::Mutex;
 use rustix::fd::OwnedFd;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Magic of overlayfs (`OVERLAYFS_SUPER_MAGIC`).
@@ -36,10 +35,7 @@ pub struct LisaFs {
     pub(super) stale_handles: bool,
     pub(super) controls: Arc<FdBudget<Number>>,
     pub(super) cursors: Cursors,
-    /// The directory that a server of our own was started for.
-    started_for: Option<PathBuf>,
-    /// That directory, while its tree is locked.
-    lock: Mutex<Option<OwnedFd>>,
+    pub(super) own_tree: OwnTree,
 }
 
 /// What files that are open need of their filesystem.
@@ -66,8 +62,7 @@ impl LisaFs {
     /// Starts `program` and mounts what it serves. The errno is that of the start, or as [`LisaFs::connect`]; why a program
     /// does not serve it says itself, on the standard error.
     pub fn start(program: &Program, options: LisaFsOptions) -> Result<LisaFs> {
-        let started_for = Some(program.root().to_owned());
-        Ok(LisaFs { started_for, ..LisaFs::connect(program.start()?, options)? })
+        Ok(LisaFs { own_tree: program.own_tree(), ..LisaFs::connect(program.start()?, options)? })
     }
 
     /// As [`LisaFs::connect`], within a call that can be ended.
@@ -89,8 +84,7 @@ impl LisaFs {
             stale_handles: options.stale_handles.unwrap_or(overlay),
             controls: FdBudget::new(options.control_limit.max(CONTROLS_MIN)),
             cursors: Cursors::default(),
-            started_for: None,
-            lock: Mutex::new(None),
+            own_tree: OwnTree::default(),
             shared: Arc::new(Shared {
                 connection,
                 keys,
@@ -98,17 +92,6 @@ impl LisaFs {
                 appends: std::array::from_fn(|_| Mutex::new(())),
             }),
         })
-    }
-
-    /// Locks the tree of a server of our own, for as long as this lives. `EBUSY` when somebody else has the lock, `ESTALE`
-    /// when another directory has the path by now.
-    pub(super) fn lock_own_tree(&self) -> Result<()> {
-        let Some(path) = &self.started_for else { return Ok(()) };
-        let mut held = self.lock.lock();
-        if held.is_none() {
-            *held = Some(lock::lock_directory(path, self.root_key)?);
-        }
-        Ok(())
     }
 
     /// Identity of the root when it was mounted.

@@ -280,7 +280,7 @@ impl Backend for LisaFs {
     }
 
     fn lock_tree(&self) -> Result<()> {
-        self.lock_own_tree()
+        self.own_tree.lock(self.root_key)
     }
 
     fn release(&self, call: &Call, nodes: Vec<LisaNode>) {

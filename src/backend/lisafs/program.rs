@@ -1,12 +1,14 @@
 //! A sidecar that its client starts by itself.
 
-use crate::abi::{Errno, Result};
+use crate::abi::{Errno, InodeKey, Result};
+use crate::hostfs::errno::from_std;
+use crate::hostfs::lock;
+use parking_lot::Mutex;
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -60,10 +62,9 @@ impl Program {
         self
     }
 
-    /// The directory that is served.
-    #[must_use]
-    pub fn root(&self) -> &Path {
-        &self.root
+    /// The directory that is served, to be locked.
+    pub(super) fn own_tree(&self) -> OwnTree {
+        OwnTree { root: Some(self.root.clone()), held: Mutex::new(None) }
     }
 
     fn command(&self, socket: OwnedFd) -> Command {
@@ -82,7 +83,7 @@ impl Program {
 
     /// Starts it, and answers this end of its connection. The errno is that of a step on the way.
     pub(super) fn start(&self) -> Result<OwnedFd> {
-        let (ours, theirs) = UnixStream::pair().map_err(|error| errno(&error))?;
+        let (ours, theirs) = UnixStream::pair().map_err(|error| from_std(&error))?;
         let mut command = self.command(theirs.into());
         let (tell, told) = mpsc::sync_channel(1);
         // A process that dies with its parent dies with the thread that started it, so that thread stays for as long.
@@ -96,10 +97,10 @@ impl Program {
                     let _ = tell.send(Ok(()));
                     watch(child);
                 }
-                Err(error) => drop(tell.send(Err(errno(&error)))),
+                Err(error) => drop(tell.send(Err(from_std(&error)))),
             }
         });
-        started.map_err(|error| errno(&error))?;
+        started.map_err(|error| from_std(&error))?;
         told.recv().map_err(|_| Errno::Io)??;
         Ok(ours.into())
     }
@@ -114,6 +115,24 @@ fn watch(mut child: Child) {
     }
 }
 
-fn errno(error: &io::Error) -> Errno {
-    error.raw_os_error().map_or(Errno::Io, Errno::from_raw)
+/// The directory that a server of our own is started for, which this process locks in its place; that of any other server is
+/// none.
+#[derive(Debug, Default)]
+pub(super) struct OwnTree {
+    root: Option<PathBuf>,
+    /// The directory, while it is locked.
+    held: Mutex<Option<OwnedFd>>,
+}
+
+impl OwnTree {
+    /// Locks it for as long as this lives, if there is one. `EBUSY` when somebody else has the lock, `ESTALE` when its path
+    /// is not that of `key` any more.
+    pub(super) fn lock(&self, key: InodeKey) -> Result<()> {
+        let Some(root) = &self.root else { return Ok(()) };
+        let mut held = self.held.lock();
+        if held.is_none() {
+            *held = Some(lock::lock_directory(root, key)?);
+        }
+        Ok(())
+    }
 }

@@ -8,17 +8,15 @@ use super::sessions::{Session, Sessions};
 use crate::abi::{
     Call, Errno, Error, FileType, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs,
 };
+use crate::backend::lisafs::program::OwnTree;
 use crate::backend::lisafs::{LisaFs, LisaFsOptions, LisaHandle, LisaNode, Program};
 use crate::backend::{
     Backend, Capabilities, ChangeQueue, Created, DirentSink, Found, FoundSink, Handle as _, Location, NodeKind, Object,
     Step, WalkEnd,
 };
-use crate::hostfs::lock;
-use parking_lot::Mutex;
 use smallvec::SmallVec;
 use std::fmt;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -35,10 +33,7 @@ const TRIES: usize = 8;
 pub struct HardLisaFs {
     sessions: Arc<Sessions>,
     questions: Questions,
-    /// The directory that servers of our own are started for.
-    started_for: Option<PathBuf>,
-    /// That directory, while its tree is locked.
-    lock: Mutex<Option<OwnedFd>>,
+    own_tree: OwnTree,
 }
 
 impl HardLisaFs {
@@ -54,13 +49,13 @@ impl HardLisaFs {
     ) -> Result<HardLisaFs> {
         let sessions = Sessions::begin(&Call::WAITING, Box::new(connect), options)?;
         let (sessions, questions) = (Arc::new(sessions), Questions::default());
-        Ok(HardLisaFs { sessions, questions, started_for: None, lock: Mutex::new(None) })
+        Ok(HardLisaFs { sessions, questions, own_tree: OwnTree::default() })
     }
 
     /// Starts `program`, now and whenever it has ended, and mounts what it serves.
     pub fn start(program: Program, options: LisaFsOptions) -> Result<HardLisaFs> {
-        let started_for = Some(program.root().to_owned());
-        Ok(HardLisaFs { started_for, ..HardLisaFs::connect(move || program.start(), options)? })
+        let own_tree = program.own_tree();
+        Ok(HardLisaFs { own_tree, ..HardLisaFs::connect(move || program.start(), options)? })
     }
 
     /// How many connections were made behind the first.
@@ -209,15 +204,6 @@ impl HardLisaFs {
     ) -> Arc<HardHandle> {
         let place = place.map(|(dir, name)| (dir.clone(), name.to_buf()));
         Arc::new(HardHandle::new(&self.sessions, (session, handle), key, access, place))
-    }
-
-    fn lock_own_tree(&self) -> Result<()> {
-        let Some(path) = &self.started_for else { return Ok(()) };
-        let mut held = self.lock.lock();
-        if held.is_none() {
-            *held = Some(lock::lock_directory(path, self.sessions.root().0)?);
-        }
-        Ok(())
     }
 }
 
@@ -500,7 +486,7 @@ impl Backend for HardLisaFs {
     }
 
     fn lock_tree(&self) -> Result<()> {
-        self.lock_own_tree()
+        self.own_tree.lock(self.sessions.root().0)
     }
 
     fn release(&self, call: &Call, nodes: Vec<HardNode>) {

@@ -2,7 +2,7 @@
 
 use super::node::HardNode;
 use super::sessions::{Session, Sessions};
-use crate::abi::{Call, Error, Result};
+use crate::abi::{Call, Errno, Error, Result};
 use crate::backend::lisafs::LisaNode;
 use crate::backend::{Backend, Change, ChangeQueue, Watch, WatchId};
 use parking_lot::RwLock;
@@ -15,7 +15,7 @@ const OWN_BITS: u32 = 40;
 /// A queue of one connection, and its watches.
 struct Own {
     session: u64,
-    queue: Box<dyn ChangeQueue<LisaNode>>,
+    queue: Arc<dyn ChangeQueue<LisaNode>>,
     watches: HashSet<u64>,
     /// Watches of connections before it, of which the cache was not told yet that they ended.
     lost: Vec<WatchId>,
@@ -32,15 +32,28 @@ pub(super) struct HardQueue {
 impl HardQueue {
     /// `None` for a server that has none.
     pub(super) fn new(sessions: &Arc<Sessions>) -> Option<HardQueue> {
-        let own = Own::of(&sessions.present(), Vec::new())?;
+        let own = Own::of(&sessions.present())?;
         Some(HardQueue { sessions: Arc::clone(sessions), own: RwLock::new(own) })
+    }
+
+    /// The queue of a connection; the watches of the one before end with it.
+    fn queue_of(&self, session: &Session) -> Result<Arc<dyn ChangeQueue<LisaNode>>> {
+        let mut own = self.own.write();
+        if own.session != session.number {
+            let mut next = Own::of(session).ok_or(Errno::Opnotsupp)?;
+            let ended: Vec<WatchId> = own.watches.iter().map(|id| own.outside(*id)).collect();
+            next.lost = std::mem::take(&mut own.lost);
+            next.lost.extend(ended);
+            *own = next;
+        }
+        Ok(Arc::clone(&own.queue))
     }
 }
 
 impl Own {
-    fn of(session: &Session, lost: Vec<WatchId>) -> Option<Own> {
-        let queue = session.fs.change_queue()?;
-        Some(Own { session: session.number, queue, watches: HashSet::new(), lost })
+    fn of(session: &Session) -> Option<Own> {
+        let queue = session.fs.change_queue()?.into();
+        Some(Own { session: session.number, queue, watches: HashSet::new(), lost: Vec::new() })
     }
 
     /// The number that the cache knows a watch by.
@@ -62,17 +75,14 @@ impl ChangeQueue<HardNode> for HardQueue {
         }
         let session = self.sessions.live(call)?;
         let node = dir.at(&session)?;
+        let queue = self.queue_of(&session)?;
+        // Not under the lock, which everybody needs who asks whether something has changed: it may take a message.
+        let watch = queue.watch(call, &node)?;
         let mut own = self.own.write();
         if own.session != session.number {
-            let ended: Vec<u64> = own.watches.drain().collect();
-            let mut lost = std::mem::take(&mut own.lost);
-            lost.extend(ended.into_iter().map(|id| own.outside(id)));
-            match Own::of(&session, lost) {
-                Some(next) => *own = next,
-                None => return Err(crate::abi::Errno::Opnotsupp.into()),
-            }
+            // Over the next connection it has to be asked for again.
+            return Err(Error::Unbound);
         }
-        let watch = own.queue.watch(call, &node)?;
         own.watches.insert(watch.id.0);
         Ok(Watch { id: own.outside(watch.id.0), ..watch })
     }

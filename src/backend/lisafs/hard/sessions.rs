@@ -2,6 +2,7 @@
 
 use crate::abi::{Call, Errno, Error, FileType, InodeKey, Result};
 use crate::backend::Backend;
+use crate::backend::lisafs::connection::{CALL_CHECK, goes_on};
 use crate::backend::lisafs::{LisaFs, LisaFsOptions, LisaNode};
 use crate::sync::{expired, monotonic};
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -14,9 +15,6 @@ use std::time::Duration;
 /// How long is waited before a further connection is tried to be made: at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-
-/// How often a waiter looks whether its call has ended.
-const CALL_CHECK: Duration = Duration::from_millis(50);
 
 /// Makes a connection to the server.
 pub(super) type Connect = Box<dyn Fn() -> Result<OwnedFd> + Send + Sync>;
@@ -161,11 +159,4 @@ impl Session {
         let root = Arc::new(fs.root(call)?.node);
         Ok(Session { number, fs, root })
     }
-}
-
-fn goes_on(call: &Call) -> Result<()> {
-    if call.is_cancelled() {
-        return Err(Errno::Canceled.into());
-    }
-    if expired(call.deadline) { Err(Errno::Timedout.into()) } else { Ok(()) }
 }
