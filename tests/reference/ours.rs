@@ -104,10 +104,13 @@ impl Ours {
     fn open(&mut self, call: &Call, dir: usize, path: &str, how: OpenHow, into: usize) -> Result<Answer> {
         match self.dir(dir)?.open_at(call, path.as_bytes(), how)? {
             Descriptor::File(file) => {
-                if let Some(old) = self.files[into % FILES].replace(file) {
-                    old.close(call)?;
+                let old = self.files[into % FILES].replace(file);
+                match old.map_or(Ok(()), |old| old.close(call)) {
+                    // The open is done, and what was open before is closed in any case: what it has to bring out
+                    // follows when somebody may wait.
+                    Ok(()) | Err(Error::WouldWait) => Ok(Answer::File),
+                    Err(error) => Err(error),
                 }
-                Ok(Answer::File)
             }
             Descriptor::Directory(dir) => {
                 let slot = into % (DIRS - 1) + 1;
