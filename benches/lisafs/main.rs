@@ -12,6 +12,7 @@
 #[path = "../../tests/interop/runsc.rs"]
 #[allow(dead_code, reason = "the tests' own")]
 mod runsc;
+mod walk;
 
 use anyhow::{Context, Result, bail, ensure};
 use rustix::io::{FdFlags, fcntl_setfd};
@@ -282,6 +283,7 @@ fn main() -> Result<()> {
         }
         println!("{line}");
     }
+    json.extend(walk::report(args.rounds)?);
     if let Some(path) = args.json {
         std::fs::write(path, serde_json::to_string_pretty(&json)?)?;
     }

@@ -56,6 +56,7 @@ pub(crate) trait ErasedBackend: Send + Sync {
     fn stat(&self, call: &Call, object: ErasedObject<'_>) -> Result<Stat>;
     fn set_stat(&self, call: &Call, object: ErasedObject<'_>, set: &SetStat) -> Result<SetStatReport>;
     fn open(&self, call: &Call, object: ErasedObject<'_>, flags: OpenFlags) -> Result<ErasedHandle>;
+    fn open_to_stat(&self, call: &Call, object: ErasedObject<'_>) -> Result<(ErasedHandle, OpenFlags)>;
     fn create(
         &self,
         call: &Call,
@@ -198,6 +199,11 @@ impl<B: Backend> ErasedBackend for Erase<B> {
     fn open(&self, call: &Call, object: ErasedObject<'_>, flags: OpenFlags) -> Result<ErasedHandle> {
         let handle = self.0.open(call, Self::object(object)?, flags)?;
         Ok(handle)
+    }
+
+    fn open_to_stat(&self, call: &Call, object: ErasedObject<'_>) -> Result<(ErasedHandle, OpenFlags)> {
+        let (handle, access) = self.0.open_to_stat(call, Self::object(object)?)?;
+        Ok((handle, access))
     }
 
     fn create(

@@ -254,6 +254,16 @@ pub trait Backend: Send + Sync + 'static {
     /// object's before anything is done with it.
     fn open(&self, call: &Call, object: Object<'_, Self::Node>, flags: OpenFlags) -> Result<Arc<Self::Handle>>;
 
+    /// Opens a regular file for its attributes: for a cache that is asked for them over and over, and knows by
+    /// [`Backend::change_queue`] that the name stands, so that [`Handle::stat`] by a system call of this process
+    /// ([`Handle::stats_locally`]) is all that is left to ask. Answers what else the handle can be used for, mostly
+    /// nothing; to others an open for nothing is not to be noticed (`O_PATH`). `EOPNOTSUPP`, also from the default body:
+    /// there is no such handle, and asking by name is as good.
+    fn open_to_stat(&self, call: &Call, object: Object<'_, Self::Node>) -> Result<(Arc<Self::Handle>, OpenFlags)> {
+        let _ = (call, object);
+        Err(Errno::Opnotsupp.into())
+    }
+
     /// Makes a regular file and opens it. `EEXIST` when the name is taken, also by a dangling symbolic link. When a
     /// step after the making fails, the file is removed again.
     fn create(

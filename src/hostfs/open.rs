@@ -39,6 +39,14 @@ pub(crate) fn open_file(
     Ok(fd)
 }
 
+/// A descriptor of `name` in `dir`, known as above, that is open for nothing but its attributes (`O_PATH`).
+pub(crate) fn open_path(host: &Host, dir: BorrowedFd<'_>, name: Name<'_>, is: (InodeKey, FileType)) -> Result<OwnedFd> {
+    let raw = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = host.opening(|| openat(dir, name.as_bytes(), raw, Mode::empty()))?;
+    let stat = stat_fd(host.keys(), fd.as_fd())?;
+    if (stat.key, stat.file_type) == is { Ok(fd) } else { Err(Errno::Stale.into()) }
+}
+
 /// The access, sync and safety flags of an open. `O_NONBLOCK` keeps a pipe that was swapped in from blocking us, and
 /// `O_NOCTTY` a terminal from becoming ours; on a regular file neither does anything.
 pub(super) fn open_flags(flags: OpenFlags) -> Result<OFlags> {

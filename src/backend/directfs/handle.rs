@@ -44,6 +44,10 @@ impl Handle for DirectHandle {
         stat::stat_fd(self.keys, self.fd(call)?)
     }
 
+    fn stats_locally(&self) -> bool {
+        true
+    }
+
     fn set_stat(&self, call: &Call, set: &SetStat) -> Result<SetStatReport> {
         Ok(set_stat::set_stat_open(self.fd(call)?, set))
     }

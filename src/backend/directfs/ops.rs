@@ -158,6 +158,13 @@ impl Backend for DirectFs {
         Ok(Arc::new(DirectHandle::new(fd, self.keys(), self.blocking)))
     }
 
+    fn open_to_stat(&self, call: &Call, object: Object<'_, DirectNode>) -> Result<(Arc<DirectHandle>, OpenFlags)> {
+        self.enter(call)?;
+        let at = self.named(&object)?;
+        let fd = open::open_path(&self.host, at.dir(), at.name(), (object.key, object.file_type))?;
+        Ok((Arc::new(DirectHandle::new(fd, self.keys(), self.blocking)), OpenFlags::empty()))
+    }
+
     fn create(
         &self,
         call: &Call,

@@ -68,6 +68,11 @@ impl<B: Backend> Backend for Faulty<B> {
         Ok(FaultyHandle::new(handle, &self.plan))
     }
 
+    fn open_to_stat(&self, call: &Call, object: Object<'_, B::Node>) -> Result<(Arc<Self::Handle>, OpenFlags)> {
+        let (handle, access) = self.plan.call(Op::Open, call, || self.inner.open_to_stat(call, object))?;
+        Ok((FaultyHandle::new(handle, &self.plan), access))
+    }
+
     fn create(
         &self,
         call: &Call,

@@ -104,6 +104,14 @@ impl Backend for LisaFs {
         self.in_place(call, dirs_of(&object).as_slice(), answer)
     }
 
+    fn open_to_stat(&self, call: &Call, object: Object<'_, LisaNode>) -> Result<(Arc<LisaHandle>, OpenFlags)> {
+        if !self.shared.host_fds {
+            return Err(Errno::Opnotsupp.into());
+        }
+        // The protocol has no way to ask for less.
+        self.open(call, object, OpenFlags::READ).map(|handle| (handle, OpenFlags::READ))
+    }
+
     fn create(
         &self,
         call: &Call,

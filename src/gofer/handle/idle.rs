@@ -3,6 +3,7 @@
 use crate::gofer::inode::Inode;
 use crate::sync::{Rank, RankedMutex};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 /// Inodes whose handles outlived their last close, oldest first: the next open costs no backend call. Bounded; an inode
@@ -11,12 +12,14 @@ use std::sync::{Arc, Weak};
 pub(crate) struct IdleHandles {
     limit: usize,
     list: RankedMutex<VecDeque<Weak<Inode>>, { Rank::Idle as u8 }>,
+    /// How long the list was when it was last changed.
+    len: AtomicUsize,
 }
 
 impl IdleHandles {
     /// A list of at most `limit` inodes.
     pub(crate) fn new(limit: usize) -> Self {
-        IdleHandles { limit, list: RankedMutex::new(VecDeque::new()) }
+        IdleHandles { limit, list: RankedMutex::new(VecDeque::new()), len: AtomicUsize::new(0) }
     }
 
     /// Lists an inode whose last file was closed; the inodes that must give their handles up for it are handed back.
@@ -30,19 +33,31 @@ impl IdleHandles {
         let mut list = self.list.lock();
         list.push_back(Arc::downgrade(inode));
         let surplus = list.len().saturating_sub(self.limit);
-        Self::shed(&mut list, surplus)
+        self.counted(&mut list, |list| Self::shed(list, surplus))
+    }
+
+    /// Whether one could be listed without another's leaving.
+    pub(crate) fn has_room(&self) -> bool {
+        self.len.load(Ordering::Relaxed) < self.limit
     }
 
     /// Takes up to `want` inodes off the list, under pressure on descriptors.
     pub(crate) fn relieve(&self, want: usize) -> Vec<Arc<Inode>> {
-        Self::shed(&mut self.list.lock(), want)
+        self.counted(&mut self.list.lock(), |list| Self::shed(list, want))
     }
 
     /// Takes those off the list that were not opened since the last such call, and says whether others are left.
     pub(crate) fn age(&self) -> (Vec<Arc<Inode>>, bool) {
         let mut list = self.list.lock();
         let looks = list.len();
-        (Self::look(&mut list, usize::MAX, looks), !list.is_empty())
+        (self.counted(&mut list, |list| Self::look(list, usize::MAX, looks)), !list.is_empty())
+    }
+
+    /// Changes the list, and notes how long it is then.
+    fn counted<R>(&self, list: &mut VecDeque<Weak<Inode>>, change: impl FnOnce(&mut VecDeque<Weak<Inode>>) -> R) -> R {
+        let result = change(list);
+        self.len.store(list.len(), Ordering::Relaxed);
+        result
     }
 
     fn shed(list: &mut VecDeque<Weak<Inode>>, want: usize) -> Vec<Arc<Inode>> {

@@ -5,16 +5,22 @@ use crate::backend::ErasedHandle;
 use std::fmt;
 use std::sync::Arc;
 
-/// At most one handle to read with and one to write with; a handle opened for both stands in both places.
+/// At most one handle to read with and one to write with; a handle opened for both stands in both places. Where there is
+/// neither, there may be one that only tells attributes.
 #[derive(Default)]
 pub(crate) struct HandleSet {
     read: Option<ErasedHandle>,
     write: Option<ErasedHandle>,
+    look: Option<ErasedHandle>,
 }
 
 impl fmt::Debug for HandleSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HandleSet").field("read", &self.read.is_some()).field("write", &self.write.is_some()).finish()
+        f.debug_struct("HandleSet")
+            .field("read", &self.read.is_some())
+            .field("write", &self.write.is_some())
+            .field("look", &self.look.is_some())
+            .finish()
     }
 }
 
@@ -30,7 +36,7 @@ impl HandleSet {
     /// Puts `handle`, which gives `access`, into its places; those that it replaces are handed back for release. A
     /// handle in use by an open file lives on there.
     pub(crate) fn install(&mut self, handle: &ErasedHandle, access: OpenFlags) -> Vec<ErasedHandle> {
-        let mut replaced = Vec::new();
+        let mut replaced: Vec<_> = self.look.take().into_iter().collect();
         if access.contains(OpenFlags::READ) {
             replaced.extend(self.read.replace(Arc::clone(handle)));
         }
@@ -50,6 +56,20 @@ impl HandleSet {
         self.write.as_ref()
     }
 
+    /// Puts a handle that only tells attributes in, where nothing else tells them; else hands it back.
+    pub(crate) fn install_to_look(&mut self, handle: ErasedHandle) -> Option<ErasedHandle> {
+        if self.any().is_some() {
+            return Some(handle);
+        }
+        self.look = Some(handle);
+        None
+    }
+
+    /// A handle that tells attributes.
+    pub(crate) fn any(&self) -> Option<&ErasedHandle> {
+        self.read.as_ref().or(self.write.as_ref()).or(self.look.as_ref())
+    }
+
     /// Whether nothing can be written through it.
     pub(crate) fn only_reads(&self) -> bool {
         self.write.is_none()
@@ -57,6 +77,6 @@ impl HandleSet {
 
     /// Everything, for release.
     pub(crate) fn into_handles(self) -> Vec<ErasedHandle> {
-        self.read.into_iter().chain(self.write).collect()
+        self.read.into_iter().chain(self.write).chain(self.look).collect()
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct Inode {
     opens: AtomicU32,
     /// Whether the idle list has an entry of it.
     idle_listed: AtomicBool,
-    /// Whether it was opened since the idle list last looked.
+    /// Whether it was opened, or a handle of it asked, since the idle list last looked.
     recently_open: AtomicBool,
     handles: RankedMutex<Option<Box<HandleSet>>, { Rank::Handles as u8 }>,
     /// Serialises changes of a directory; held across backend calls.
@@ -53,6 +53,10 @@ impl Inode {
     const UNSEEN: u8 = 1 << 3;
     /// It was opened by a name in a directory that was watched.
     const WATCHED: u8 = 1 << 5;
+    /// A peer was asked for its attributes while its name was believed.
+    const ASKED: u8 = 1 << 6;
+    /// No handle of it tells them without a peer.
+    const UNTOLD: u8 = 1 << 7;
 
     /// An object that the backend found.
     pub(crate) fn new(node: Option<ErasedNode>, stat: &Stat) -> Self {
@@ -322,10 +326,15 @@ impl Inode {
 
     /// Counts an open file; true when it is the first.
     pub(crate) fn opened(&self) -> bool {
+        self.note_used();
+        self.opens.fetch_add(1, Ordering::AcqRel) == 0
+    }
+
+    /// Notes that a handle of it is of use: the idle list keeps it for another while.
+    pub(crate) fn note_used(&self) {
         if !self.recently_open.load(Ordering::Relaxed) {
             self.recently_open.store(true, Ordering::Relaxed);
         }
-        self.opens.fetch_add(1, Ordering::AcqRel) == 0
     }
 
     /// Counts a close; true when it was the last.
@@ -348,6 +357,22 @@ impl Inode {
     /// Whether [`Inode::note_watched`] was called.
     pub(crate) fn was_watched(&self) -> bool {
         self.flags.load(Ordering::Relaxed) & Self::WATCHED != 0
+    }
+
+    /// Notes that a peer was asked for its attributes though its name was believed; true every second time, unless
+    /// [`Inode::note_untold`] was called.
+    pub(crate) fn is_asked_again(&self) -> bool {
+        let flags = self.flags.load(Ordering::Relaxed);
+        if flags & Self::UNTOLD != 0 {
+            return false;
+        }
+        let before = self.flags.fetch_xor(Self::ASKED, Ordering::AcqRel);
+        before & Self::ASKED != 0
+    }
+
+    /// Notes that no handle tells its attributes without a peer.
+    pub(crate) fn note_untold(&self) {
+        self.note_ahead(Self::UNTOLD);
     }
 
     /// Claims the one entry that the idle list has of it; false when it is there already.

@@ -6,6 +6,7 @@ mod check;
 mod doubt;
 mod fetch;
 mod io;
+mod kept;
 mod link;
 mod list;
 mod listed;

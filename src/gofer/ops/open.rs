@@ -1,22 +1,14 @@
 //! Opening files and directories.
 
-use crate::abi::{Call, Errno, Error, FileType, Name, OpenFlags, Result, Stat};
+use crate::abi::{Call, Errno, Error, FileType, Name, OpenFlags, Result};
 use crate::backend::{ErasedHandle, ErasedObject, Location};
 use crate::gofer::dentry::Reached;
 use crate::gofer::file::{File, OpenDir};
 use crate::gofer::fs::{DentryRef, GoferFs};
 use crate::gofer::handle::HandleSet;
-use crate::gofer::inode::Inode;
 use crate::gofer::stats::Op;
 use crate::gofer::wait;
-use crate::gofer::watches::Mark;
-use crate::sync;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// A handle that is kept where others may remove the file outlives its last use by this at least, and by twice as long at
-/// most.
-const KEPT_FOR: Duration = Duration::from_secs(1);
 
 impl GoferFs {
     /// Opens a file that is no directory (`EISDIR`) and no symbolic link (`ELOOP`). Where the policy shares handles an
@@ -49,8 +41,9 @@ impl GoferFs {
     }
 
     /// Opens the regular file that `names` lead to by the shortest way: all of them are cached, and either names are
-    /// trusted and the inode has the handles for `access`, or the opening itself confirms the last name. `None` when
-    /// there is more to it than that. Takes no reference to a name: the file needs none.
+    /// trusted and the inode has the handles for `access`, or the opening itself confirms the last name, or its handle was
+    /// kept and the change queue vouches for the name. `None` when there is more to it than that. Takes no reference to a
+    /// name: the file needs none.
     #[inline]
     pub fn open_shortest(
         self: &Arc<Self>,
@@ -64,11 +57,13 @@ impl GoferFs {
         if self.coherence.trusts_names() {
             return Ok(if shared { self.open_cached(start, names, follow_last, access) } else { None });
         }
-        if !self.coherence.confirms_name_at_open() {
-            return Ok(None);
-        }
-        if let ([name], false) = (names, shared) {
+        let confirms = self.coherence.confirms_name_at_open();
+        if let ([name], false, true) = (names, shared, confirms) {
             return Ok(self.open_by_name(call, start, *name, access));
+        }
+        let may_be_kept = shared && self.coherence.keeps_watched_handles();
+        if !(confirms || may_be_kept) {
+            return Ok(None);
         }
         self.open_checked(call, start, (names, follow_last), access, |inode, dir, at| {
             let node = inode.node()?;
@@ -79,8 +74,8 @@ impl GoferFs {
             }
             let mut slot = inode.handles().try_lock()?;
             let set = slot.get_or_insert_default();
-            // A handle that is there already proves nothing about the name.
-            if set.lacks(access) != access {
+            // A handle that is there already proves nothing about a name that only an opening confirms.
+            if confirms && set.lacks(access) != access {
                 return None;
             }
             let replaced = Self::complete(set, access, &mut open).ok()?;
@@ -141,77 +136,6 @@ impl GoferFs {
         drop(slot);
         self.stats.hits(used);
         Some(file)
-    }
-
-    /// The file by a handle that its inode has already, where nothing but the look at the change queue is lacking to
-    /// believe its name: `None` when it is not so, or who may open it has changed. What is announced are changes by the
-    /// names of watched directories, so the file must have no other name.
-    pub(super) fn open_kept(
-        self: &Arc<Self>,
-        call: &Call,
-        inode: &Arc<Inode>,
-        access: OpenFlags,
-        mark: Mark,
-    ) -> Option<File> {
-        let (file, handle) = {
-            let slot = inode.handles().try_lock()?;
-            let set = slot.as_ref().filter(|set| set.lacks(access).is_empty())?;
-            let handle = set.read().or(set.write()).map(Arc::clone)?;
-            (File::sharing(self, Arc::clone(inode), set, access), handle)
-        };
-        let version = inode.attr_version();
-        let (known, _) = inode.attr();
-        self.stats.op(Op::HandleStat);
-        let Ok(stat) = handle.stat(call) else {
-            file.close(call).ok();
-            return None;
-        };
-        let permits = |stat: &Stat| (stat.mode, stat.uid, stat.gid, stat.nlink);
-        self.learn(call, inode, &stat, version);
-        if permits(&stat) == permits(&known) && stat.nlink == 1 && self.is_still(call, mark) {
-            return Some(file);
-        }
-        // With it goes the handle, unless somebody else has the file open, or it may be kept all the same.
-        file.close(call).ok();
-        None
-    }
-
-    /// Whether an inode's handles outlive its last file.
-    pub(in crate::gofer) fn keeps_handles(&self, inode: &Inode) -> bool {
-        if self.coherence.keeps_idle_handles() {
-            return inode.attr().0.nlink > 0;
-        }
-        if !self.coherence.keeps_watched_handles() || !inode.was_watched() || inode.attr().0.nlink != 1 {
-            return false;
-        }
-        let slot = inode.handles().try_lock();
-        let only_reads = slot.is_some_and(|slot| slot.as_ref().is_some_and(|set| set.only_reads()));
-        // Who is listed is looked at in time.
-        only_reads && (inode.is_idle_listed() || self.background.due(Self::next_aging()))
-    }
-
-    fn next_aging() -> Instant {
-        let now = sync::monotonic();
-        now.checked_add(KEPT_FOR).unwrap_or(now)
-    }
-
-    /// Notes that a file was opened by a name in a watched directory, so that its handle may be kept for a moment.
-    pub(super) fn opened_watched(self: &Arc<Self>, inode: &Inode) {
-        if !self.coherence.keeps_watched_handles() || inode.was_watched() {
-            return;
-        }
-        let weak = Arc::downgrade(self);
-        let work = move || weak.upgrade().and_then(|fs| fs.age_handles());
-        if self.background.schedule(Self::next_aging(), move || Box::new(work)) {
-            inode.note_watched();
-        }
-    }
-
-    /// Releases the handles that were not used for a while; answers when to look again.
-    fn age_handles(self: Arc<Self>) -> Option<Instant> {
-        let (aged, more) = self.idle.age();
-        self.release_idle(&Call::WAITING, aged);
-        more.then(Self::next_aging)
     }
 
     fn open_own(self: &Arc<Self>, call: &Call, of: &DentryRef, access: OpenFlags) -> Result<File> {

@@ -87,7 +87,11 @@ impl GoferFs {
         let own = self.coherence.caches_data() && inode.file_type() == FileType::Regular;
         let changed =
             |before: &Stat, stat: &Stat| (before.mode, before.uid, before.gid) != (stat.mode, stat.uid, stat.gid);
-        let stat = self.asked(inode, own, || match self.stat_held(call, inode) {
+        let trusted = self.coherence.trusts_names();
+        // A handle says nothing of the name that led here, which others may have moved since it was looked at: only where
+        // nobody does can what it tells be the name's.
+        let held = || if trusted { self.stat_held(call, inode) } else { None };
+        let stat = self.asked(inode, own, || match held() {
             Some(stat) => Ok(stat),
             None => self.on_object(call, of.id(), inode, |object| self.ask(Op::Stat).stat(call, object)),
         })?;
@@ -127,8 +131,9 @@ impl GoferFs {
         let handle = {
             let slot = inode.handles().try_lock()?;
             let set = slot.as_ref()?;
-            set.read().or(set.write()).filter(|handle| handle.stats_locally()).map(Arc::clone)?
+            set.any().filter(|handle| handle.stats_locally()).map(Arc::clone)?
         };
+        inode.note_used();
         self.stats.op(Op::HandleStat);
         let told = handle.stat(call);
         // Whoever closed the file meanwhile left the handle to us.

@@ -46,7 +46,7 @@ impl GoferFs {
     /// Puts the attributes at the end of a path that is cached whole to `out`, confirmed by the backend or its change
     /// queue; false when there is more to it than that. `ENOENT` and `ENOTDIR` where that is believed.
     pub(super) fn stat_checked(
-        &self,
+        self: &Arc<Self>,
         call: &Call,
         start: &DentryRef,
         names: &[Name<'_>],
@@ -86,7 +86,7 @@ impl GoferFs {
     /// The attributes by the change queue: without any question where they are a directory's, or a handle's to tell, or the
     /// name is missing; by one about the last name otherwise.
     fn stat_watched(
-        &self,
+        self: &Arc<Self>,
         call: &Call,
         start: &DentryRef,
         names: &[Name<'_>],
@@ -126,6 +126,9 @@ impl GoferFs {
                     return Ok(Tried::Again);
                 }
                 self.stats.hits(used);
+                if last.known == Known::Believed {
+                    self.open_to_look(call, (&**dir, *name), &last);
+                }
                 Ok(Tried::Told)
             }
             Plan::Watch(hot) => Ok(if self.take_watches(call, &hot) { Tried::Again } else { Tried::Unwatched }),

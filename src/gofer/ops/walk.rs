@@ -130,8 +130,9 @@ impl GoferFs {
         self.arrive(call, reached, walk, None)
     }
 
-    /// The regular file at the end of a path that is cached whole, by `open`, once the backend has confirmed the way to
-    /// it; `open` itself must confirm the file. `None` when there is more to it than that.
+    /// The regular file at the end of a path that is cached whole: by a handle that was kept of it, or by `open`, once the
+    /// backend has confirmed the way to it, and its name too where the opening does not. `None` when there is more to it
+    /// than that.
     pub(super) fn open_checked(
         self: &Arc<Self>,
         call: &Call,
@@ -157,19 +158,23 @@ impl GoferFs {
             self.stats.hits(crossing.walk.used);
             return Ok(Some(file));
         }
-        if matches!(self.check(call, start, names, &crossing, way.len(), false)?, Checked::Changed) {
+        let confirms = self.coherence.confirms_name_at_open();
+        let checked = if confirms { way.len() } else { crossing.chain.len() };
+        if matches!(self.check(call, start, names, &crossing, checked, false)?, Checked::Changed) {
             return Ok(None);
         }
         let dir = way.last().map_or(start.inode(), |crossed| &crossed.inode);
         let Some(dir) = dir.node() else { return Ok(None) };
         let file = open(&last.inode, last.dir, &Location { dir, name: *name });
         if file.is_some() {
-            self.confirm(last);
+            if confirms {
+                self.confirm(last);
+                self.stats.revalidations(1);
+            }
             if last.known != Known::Unwatched {
                 self.opened_watched(&last.inode);
             }
             self.stats.hits(crossing.walk.used);
-            self.stats.revalidations(1);
         }
         Ok(file)
     }

@@ -296,6 +296,14 @@ impl Backend for HardLisaFs {
         })
     }
 
+    fn open_to_stat(&self, call: &Call, object: Object<'_, HardNode>) -> Result<(Arc<HardHandle>, OpenFlags)> {
+        let place = object.location.map(|at| (at.dir, at.name));
+        self.on_object(call, &object, |session, own| {
+            let (handle, access) = session.fs.open_to_stat(call, own)?;
+            Ok((self.handle(session, handle, (object.key, access), place), access))
+        })
+    }
+
     fn create(
         &self,
         call: &Call,
