@@ -179,6 +179,13 @@ pub trait Backend: Send + Sync + 'static {
         Capabilities::default()
     }
 
+    /// What this backend counts beside the operations that the cache asks of it, by name: requests to a peer, for instance.
+    /// Counters only rise; those that are still 0 may be left out. They are told as they are, under these names, by
+    /// [`crate::Gofer::stats`] and the command's `--stats`.
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+
     /// The identities of the root and of every directory above it in the storage that it is part of, the root first:
     /// what tells that one mount's source is inside another's. Empty where there is no such storage.
     fn lineage(&self) -> Vec<InodeKey> {

@@ -9,7 +9,7 @@ use crate::abi::{
     Call, Errno, Error, FileType, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs,
 };
 use crate::backend::lisafs::program::OwnTree;
-use crate::backend::lisafs::{LisaFs, LisaFsOptions, LisaHandle, LisaNode, Program};
+use crate::backend::lisafs::{LisaFs, LisaFsOptions, LisaHandle, LisaNode, Program, RpcCounts};
 use crate::backend::{
     Backend, Capabilities, ChangeQueue, Created, DirentSink, Found, FoundSink, Handle as _, Location, NodeKind, Object,
     Step, WalkEnd,
@@ -68,6 +68,12 @@ impl HardLisaFs {
     #[must_use]
     pub fn undecided(&self) -> u64 {
         self.questions.undecided()
+    }
+
+    /// The counters of the requests over all connections, which go on counting while the backend is mounted.
+    #[must_use]
+    pub fn rpc_counts(&self) -> Arc<RpcCounts> {
+        Arc::clone(self.sessions.counts())
     }
 
     /// The connection for an operation.
@@ -217,6 +223,11 @@ impl Backend for HardLisaFs {
 
     fn capabilities(&self) -> Capabilities {
         self.sessions.present().fs.capabilities()
+    }
+
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        let own = [("reattached", self.reattached()), ("undecided", self.undecided())];
+        own.into_iter().chain(self.sessions.counts().counters()).collect()
     }
 
     fn root(&self, call: &Call) -> Result<Found<HardNode>> {
