@@ -351,7 +351,8 @@ pub trait Backend: Send + Sync + 'static {
     fn readlink(&self, call: &Call, object: Object<'_, Self::Node>) -> Result<Vec<u8>>;
 
     /// Lists `dir` from behind `cookie` (0: from the start) until the end or until `sink` refuses an entry; true at the
-    /// end. Cookies stay usable while entries come and go. `.` and `..` are left out.
+    /// end. Cookies stay usable while entries come and go. `.` and `..` are left out. An error, [`Error::Unbound`] among
+    /// them, may come behind entries that `sink` took already: who asks again begins anew at `cookie`.
     fn read_dir(&self, call: &Call, dir: &Self::Node, cookie: u64, sink: &mut DirentSink<'_>) -> Result<bool>;
 
     /// As [`Backend::read_dir`], for a cache that wants the entries' objects too: those of which the backend tells with the

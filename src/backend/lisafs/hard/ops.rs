@@ -408,14 +408,7 @@ impl Backend for HardLisaFs {
     }
 
     fn read_dir(&self, call: &Call, dir: &HardNode, cookie: u64, sink: &mut DirentSink<'_>) -> Result<bool> {
-        let mut told = false;
-        let answer = self.in_dir(call, dir, |session, own| {
-            session.fs.read_dir(call, own, cookie, &mut |entry| {
-                told = true;
-                sink(entry)
-            })
-        });
-        listed(answer, told)
+        self.in_dir(call, dir, |session, own| session.fs.read_dir(call, own, cookie, sink))
     }
 
     fn read_dir_found(
@@ -425,15 +418,12 @@ impl Backend for HardLisaFs {
         cookie: u64,
         sink: &mut FoundSink<'_, HardNode>,
     ) -> Result<bool> {
-        let mut told = false;
-        let answer = self.in_dir(call, dir, |session, own| {
+        self.in_dir(call, dir, |session, own| {
             session.fs.read_dir_found(call, own, cookie, &mut |entry, found| {
-                told = true;
                 let place = Some((dir, entry.name));
                 sink(entry, found.map(|found| HardNode::found(session, found, place)))
             })
-        });
-        listed(answer, told)
+        })
     }
 
     fn statfs(&self, call: &Call) -> Result<StatFs> {
@@ -515,13 +505,5 @@ impl Backend for HardLisaFs {
 impl fmt::Debug for HardLisaFs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HardLisaFs").field("sessions", &self.sessions).finish_non_exhaustive()
-    }
-}
-
-/// What a listing came to. What was told is told: whoever lists on asks behind it.
-fn listed(answer: Result<bool>, told: bool) -> Result<bool> {
-    match answer {
-        Err(Error::Unbound) if told => Err(Errno::Io.into()),
-        answer => answer,
     }
 }
