@@ -67,7 +67,7 @@ impl HardLisaFs {
     /// How many changes were answered with `EIO` because nobody knows whether they were made.
     #[must_use]
     pub fn undecided(&self) -> u64 {
-        self.questions.undecided()
+        self.sessions.undecided()
     }
 
     /// The counters of the requests over all connections, which go on counting while the backend is mounted.
@@ -157,7 +157,11 @@ impl HardLisaFs {
             let decided = match question.decide(call, &session.fs, own) {
                 Ok(Some(Verdict::Made)) => Some(made(&session, own)),
                 Ok(Some(Verdict::NotMade)) => None,
-                Ok(None) => return self.questions.undecidable(&change),
+                Ok(None) => {
+                    self.sessions.count_undecided();
+                    tracing::warn!(target: "wasi_gofer::lisafs", ?change, "nobody knows whether a change was made");
+                    return Err(Errno::Io.into());
+                }
                 Err(error) => Some(Err(error)),
             };
             if let Some(decided) = decided {

@@ -39,6 +39,8 @@ pub(super) struct Sessions {
     made: Condvar,
     /// How many were made behind the first.
     again: AtomicU64,
+    /// Changes whose outcome nobody knows.
+    undecided: AtomicU64,
     /// Requests over all of them.
     counts: Arc<RpcCounts>,
 }
@@ -57,6 +59,7 @@ impl Sessions {
             making: Mutex::new(false),
             made: Condvar::new(),
             again: AtomicU64::new(0),
+            undecided: AtomicU64::new(0),
             counts,
         })
     }
@@ -68,6 +71,15 @@ impl Sessions {
     /// How many connections were made behind the first.
     pub(super) fn again(&self) -> u64 {
         self.again.load(Ordering::Relaxed)
+    }
+
+    /// How many changes ended with an errno that says so little as that they may have been made.
+    pub(super) fn undecided(&self) -> u64 {
+        self.undecided.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_undecided(&self) {
+        self.undecided.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Requests over all connections.
