@@ -19,8 +19,10 @@ const FILES: usize = 1000;
 /// How long a killed process may take to go.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Where the files are.
-const TREES: [(&str, fn(usize) -> String); 2] = [
+/// Where each file is.
+type Place = fn(usize) -> String;
+
+const TREES: [(&str, Place); 2] = [
     ("in one directory", |file| format!("file-{file}")),
     ("three deep, in 100", |file| format!("a-{}/b-{}/file-{file}", file % 10, file / 10 % 10)),
 ];
@@ -52,7 +54,7 @@ fn serving(root: &Path) -> Result<Vec<Pid>> {
 }
 
 impl Guest {
-    fn new(path: fn(usize) -> String, host_fds: bool, jail: &str) -> Result<Guest> {
+    fn new(path: Place, host_fds: bool, jail: &str) -> Result<Guest> {
         let dir = tempfile::tempdir()?;
         for file in 0..FILES {
             let path = dir.path().join(path(file));
