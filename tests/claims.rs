@@ -4,6 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use wasi_gofer::abi::{Name, OpenFlags, Result};
+use wasi_gofer::backend::faulty::Faulty;
 use wasi_gofer::backend::{Backend, Capabilities, DirentSink, Found, IntoBackend, Object};
 use wasi_gofer::{CachePolicy, Call, FsOptions, Gofer, MemoryFs, MountOptions, PathReader, Stat};
 
@@ -46,6 +47,10 @@ impl Backend for Stale {
         let mut capabilities = self.0.capabilities();
         capabilities.stale_handles = true;
         capabilities
+    }
+
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        vec![("went_stale", 7)]
     }
 
     fn root(&self, call: &Call) -> Result<Found<Self::Node>> {
@@ -166,4 +171,13 @@ fn sync_reaches_the_backend_as_a_whole() {
     gofer.sync().expect("synced");
 
     assert_eq!(calls(&gofer, "sync_fs"), 1);
+}
+
+#[test]
+fn counters_of_a_backend_are_told_with_its_mount_also_through_a_wrapper() {
+    let told = |gofer: &Gofer| gofer.stats().remove(0).fs.backend_counters;
+    let shared = || options(CachePolicy::Shared);
+    assert_eq!(told(&at_root(Stale(with_file()), shared())), [("went_stale", 7)]);
+    assert_eq!(told(&at_root(Faulty::new(Stale(with_file())), shared())), [("went_stale", 7)]);
+    assert_eq!(told(&at_root(with_file(), shared())), []);
 }

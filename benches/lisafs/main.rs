@@ -6,9 +6,11 @@
 //!
 //! The client is ours in all of them, on one thread, and asks the same of servers in processes of their own over
 //! directories with the same contents. The subjects take turns, in each round another first; told is the median of the
-//! rounds, and the quartiles. gVisor's gofer (`runsc`, or what `INTEROP_RUNSC` names) is left out, aloud, where it is not
+//! rounds, and the quartiles. Then a hard mount's sidecar is killed, and told is when guests have their answers again.
+//! gVisor's gofer (`runsc`, or what `INTEROP_RUNSC` names) is left out, aloud, where it is not
 //! installed. It is a program of its own and no test: it fails when answers differ, never because something was slow.
 
+mod reattach;
 #[path = "../../tests/interop/runsc.rs"]
 #[allow(dead_code, reason = "the tests' own")]
 mod runsc;
@@ -284,6 +286,7 @@ fn main() -> Result<()> {
         println!("{line}");
     }
     json.extend(walk::report(args.rounds)?);
+    reattach::run(args.rounds, &args.jail, &mut json)?;
     if let Some(path) = args.json {
         std::fs::write(path, serde_json::to_string_pretty(&json)?)?;
     }

@@ -54,6 +54,8 @@ fn mount(before: &MountStats, mount: &MountStats) -> Value {
     let (held, stats) = (&before.fs, &mount.fs);
     let calls: Map<String, Value> =
         stats.backend_calls.iter().map(|(op, count)| ((*op).to_owned(), Value::from(*count))).collect();
+    let counters: Map<String, Value> =
+        stats.backend_counters.iter().map(|(name, count)| ((*name).to_owned(), Value::from(*count))).collect();
     json!({
         "dst": mount.dst,
         "type": mount.backend,
@@ -69,6 +71,7 @@ fn mount(before: &MountStats, mount: &MountStats) -> Value {
             "overflows": stats.queue_overflows,
         },
         "backend_calls": calls,
+        "backend_counters": counters,
         "pages": { "hits": stats.page_hits, "misses": stats.page_misses },
         "bytes": {
             "read": stats.bytes_read,

@@ -42,6 +42,7 @@ pub(crate) struct ErasedCreated {
 pub(crate) trait ErasedBackend: Send + Sync {
     fn name(&self) -> &'static str;
     fn capabilities(&self) -> Capabilities;
+    fn counters(&self) -> Vec<(&'static str, u64)>;
     fn lineage(&self) -> Vec<InodeKey>;
     fn root(&self, call: &Call) -> Result<Found<ErasedNode>>;
     fn walk_many(
@@ -153,6 +154,10 @@ impl<B: Backend> ErasedBackend for Erase<B> {
 
     fn capabilities(&self) -> Capabilities {
         self.0.capabilities()
+    }
+
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        self.0.counters()
     }
 
     fn lineage(&self) -> Vec<InodeKey> {

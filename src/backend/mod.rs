@@ -179,6 +179,13 @@ pub trait Backend: Send + Sync + 'static {
         Capabilities::default()
     }
 
+    /// What this backend counts beside the operations that the cache asks of it, by name: requests to a peer, for instance.
+    /// Counters only rise; those that are still 0 may be left out. They are told as they are, under these names, by
+    /// [`crate::Gofer::stats`] and the command's `--stats`.
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+
     /// The identities of the root and of every directory above it in the storage that it is part of, the root first:
     /// what tells that one mount's source is inside another's. Empty where there is no such storage.
     fn lineage(&self) -> Vec<InodeKey> {
@@ -354,7 +361,8 @@ pub trait Backend: Send + Sync + 'static {
     fn readlink(&self, call: &Call, object: Object<'_, Self::Node>) -> Result<Vec<u8>>;
 
     /// Lists `dir` from behind `cookie` (0: from the start) until the end or until `sink` refuses an entry; true at the
-    /// end. Cookies stay usable while entries come and go. `.` and `..` are left out.
+    /// end. Cookies stay usable while entries come and go. `.` and `..` are left out. An error, [`Error::Unbound`] among
+    /// them, may come behind entries that `sink` took already: who asks again begins anew at `cookie`.
     fn read_dir(&self, call: &Call, dir: &Self::Node, cookie: u64, sink: &mut DirentSink<'_>) -> Result<bool>;
 
     /// As [`Backend::read_dir`], for a cache that wants the entries' objects too: those of which the backend tells with the

@@ -147,6 +147,7 @@ impl GoferFs {
     #[must_use]
     pub fn stats(&self) -> FsStats {
         let mut stats = self.stats.snapshot();
+        stats.backend_counters = self.backend.counters();
         let tree = self.tree.read();
         stats.dentries = tree.len() as u64;
         stats.cache_bytes = tree.total_bytes() as u64;

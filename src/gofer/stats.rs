@@ -154,6 +154,7 @@ impl Stats {
                 .map(|(i, name)| (*name, self.ops.sum(i)))
                 .filter(|(_, calls)| *calls > 0)
                 .collect(),
+            backend_counters: Vec::new(),
             bytes_read: self.data.sum(BYTES_READ),
             bytes_written: self.data.sum(BYTES_WRITTEN),
             bytes_written_back: self.data.sum(WRITTEN_BACK),
@@ -187,6 +188,8 @@ pub struct FsStats {
     pub dentries: u64,
     /// Calls of the backend by operation, those that happened.
     pub backend_calls: Vec<(&'static str, u64)>,
+    /// What the backend counts itself, by its own names: see [`crate::backend::Backend::counters`].
+    pub backend_counters: Vec<(&'static str, u64)>,
     /// File bytes read by guests.
     pub bytes_read: u64,
     /// File bytes written by guests.

@@ -242,6 +242,11 @@ impl Tree {
         Ok(node)
     }
 
+    /// Whether `name` in the directory `dir` is what the tree knows there: somebody else may have moved that away.
+    pub(super) fn is_at(&self, node: &Node, dir: BorrowedFd<'_>, name: Name<'_>) -> bool {
+        stat::stat_at(self.host.keys(), dir, name).is_ok_and(|stat| node.is(&stat))
+    }
+
     /// Makes ready for `node` to lose its name: what those who refer to it need goes into its remains. Best effort: a
     /// name is removed also when there is no descriptor for what is left. The caller has *write* of it, or *global*.
     pub(super) fn prepare_to_lose(&self, node: &Arc<Node>) -> Option<Remains> {
@@ -270,34 +275,37 @@ impl Tree {
         walk::hold(&self.host, dir, name, node.key).ok().map(|fd| (fd, false))
     }
 
-    /// Notes that `node` has lost its name, and everything below it. The caller has *write* of the directory and of the
-    /// node, or *global*.
-    pub(super) fn delete(&self, node: &Arc<Node>, remains: Option<Remains>) {
+    /// Notes that the name of `node` was taken away, or is another's by now; `was_there` says whether it was the node's
+    /// before. What was below it had been moved away by others, or it could not have gone. The caller has *write* of the
+    /// directory and of the node, or *global*.
+    pub(super) fn lost(&self, node: &Arc<Node>, was_there: bool, remains: Option<Remains>) {
+        // Somebody may have moved a directory in the moment between.
+        let lives_on = match remains.as_ref().map(|remains| &remains.left) {
+            Some(Left::Directory(dir)) => stat::stat_fd(self.host.keys(), dir.as_fd()).is_ok_and(|stat| stat.nlink > 0),
+            Some(Left::Other(..)) | None => false,
+        };
+        if !was_there || lives_on {
+            return node.displace();
+        }
         if let Some(remains) = remains {
             // Only one deletes a node.
             let _ = node.remains.set(remains);
         }
-        let mut doomed = vec![Arc::clone(node)];
-        while let Some(node) = doomed.pop() {
-            node.deleted.store(true, Ordering::Release);
-            let below: Vec<_> = node.children.lock().drain().filter_map(|(_, child)| child.upgrade()).collect();
-            doomed.extend(below);
-            let place = node.place.lock().take();
-            if let Some(place) = place {
-                place.parent.forget(&place.name, &node);
-            }
-        }
+        node.deleted.store(true, Ordering::Release);
+        let below: Vec<_> = node.children.lock().drain().filter_map(|(_, child)| child.upgrade()).collect();
+        below.iter().for_each(|child| child.displace());
+        node.displace();
     }
 
-    /// Notes that what was at `from` is at `to`, where what was is deleted. The caller has *global*.
+    /// Notes that what was at `from` is at `to`, where what was is lost, as in [`Tree::lost`]. The caller has *global*.
     pub(super) fn moved(
         &self,
         from: (&Arc<Node>, Name<'_>),
         to: (&Arc<Node>, Name<'_>),
-        (replaced, remains): (Option<Arc<Node>>, Option<Remains>),
+        replaced: Option<(Arc<Node>, bool, Option<Remains>)>,
     ) {
-        if let Some(replaced) = replaced {
-            self.delete(&replaced, remains);
+        if let Some((replaced, was_there, remains)) = replaced {
+            self.lost(&replaced, was_there, remains);
         }
         let node = from.0.take_child(from.1);
         self.put(node, to);
@@ -371,6 +379,15 @@ impl Node {
 
     fn take_child(&self, name: Name<'_>) -> Option<Arc<Node>> {
         self.children.lock().remove(name.as_bytes()).and_then(|child| child.upgrade())
+    }
+
+    /// Takes its place away: its object is not there. One that lives on somewhere answers for as long as it is held, and
+    /// `ESTALE` from then on.
+    fn displace(self: &Arc<Node>) {
+        let place = self.place.lock().take();
+        if let Some(place) = place {
+            place.parent.forget(&place.name, self);
+        }
     }
 
     /// Takes the entry of `child` out, unless the name is another's by now.

@@ -10,11 +10,15 @@ mod kit;
 use crate::kit::{CREATE, Peek, READ_WRITE, Rng, close, env, open, root};
 use std::fs::OpenOptions;
 use std::io::{IoSlice, IoSliceMut, Write};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 use wasi_gofer::abi::Call;
+use wasi_gofer::backend::lisafs::{LisaFs, LisaFsOptions};
+use wasi_gofer::sidecar::{Export, Server};
+use wasi_gofer::transport::Stream;
 use wasi_gofer::vfs::OpenHow;
 use wasi_gofer::{CachePolicy, FsOptions, Gofer, MemoryFs, MountOptions, SharedBackend};
 
@@ -108,19 +112,48 @@ fn outsider_appends() {
     }
 }
 
-fn runs(options: &FsOptions, over_memory: bool) {
+/// What the guests' file is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Over {
+    Directory,
+    Memory,
+    /// A server of ours, whose descriptors are not used.
+    Server,
+}
+
+/// A server of a directory, and a mount of it where every append is a message.
+fn served(dir: &Path) -> (Server, LisaFs) {
+    let server = Server::lisafs(Export::open_ambient(dir).expect("an export")).expect("a server");
+    let (ours, theirs) = UnixStream::pair().expect("a pair");
+    server.serve(Stream::new(theirs.into()).expect("a stream")).expect("served");
+    let options = LisaFsOptions { host_fds: false, ..LisaFsOptions::default() };
+    (server, LisaFs::connect(ours, options).expect("mounted"))
+}
+
+fn runs(options: &FsOptions, over: Over) {
     let records = env("APPEND_RECORDS").unwrap_or(RECORDS);
+    let over_memory = over == Over::Memory;
     let outside = matches!(options.cache, CachePolicy::Shared | CachePolicy::None) && !over_memory;
     let dir = TempDir::new().expect("a directory");
     let options = MountOptions { read_only: false, fs: options.clone() };
     let mut builder = Gofer::builder();
-    let peek = if over_memory {
-        let backend = SharedBackend::new(MemoryFs::new());
-        builder.mount("/", backend.clone(), options.clone());
-        Peek::mounted(&backend)
-    } else {
-        builder.dir(dir.path(), "/", options.clone());
-        Peek::host(dir.path())
+    let mut server = None;
+    let peek = match over {
+        Over::Memory => {
+            let backend = SharedBackend::new(MemoryFs::new());
+            builder.mount("/", backend.clone(), options.clone());
+            Peek::mounted(&backend)
+        }
+        Over::Directory => {
+            builder.dir(dir.path(), "/", options.clone());
+            Peek::host(dir.path())
+        }
+        Over::Server => {
+            let (serving, backend) = served(dir.path());
+            server = Some(serving);
+            builder.mount("/", backend, options.clone());
+            Peek::host(dir.path())
+        }
     };
     let gofer = builder.build().expect("the mount is fine");
     close(CALL, open(CALL, &root(&gofer).1, "log", CREATE).expect("made")).expect("closed");
@@ -145,26 +178,36 @@ fn runs(options: &FsOptions, over_memory: bool) {
     let size = root(&gofer).1.stat_at(CALL, b"log", true).map(|stat| stat.size);
     assert_eq!(size, Ok(data.len() as u64), "the cache knows how long it is");
     check(&data, &counts).unwrap_or_else(|error| panic!("{options:?}: {error}"));
+    drop((gofer, server));
     let (policy, writers) = (options.fs.cache, counts.len());
-    println!("append {policy}: {records} records of {writers} writers, {} bytes, none lost or torn", data.len());
+    println!(
+        "append {policy} over {over:?}: {records} records of {writers} writers, {} bytes, none lost or torn",
+        data.len()
+    );
 }
 
 fn caching(policy: CachePolicy) {
     let defaults = FsOptions { writeback: Duration::from_millis(5), ..FsOptions::with_policy(policy) };
-    runs(&defaults, false);
-    runs(&FsOptions { page_bytes: 512, page_cache_bytes: 512, ..defaults.clone() }, true);
-    runs(&FsOptions { page_bytes: 512, page_cache_bytes: 16 * 512, ..defaults.clone() }, false);
-    runs(&FsOptions { page_cache_bytes: 0, ..defaults }, true);
+    runs(&defaults, Over::Directory);
+    runs(&FsOptions { page_bytes: 512, page_cache_bytes: 512, ..defaults.clone() }, Over::Memory);
+    runs(&FsOptions { page_bytes: 512, page_cache_bytes: 16 * 512, ..defaults.clone() }, Over::Directory);
+    runs(&FsOptions { page_cache_bytes: 0, ..defaults }, Over::Memory);
 }
 
 #[test]
 fn appends_in_shared_beside_a_process_are_all_there() {
-    runs(&FsOptions::with_policy(CachePolicy::Shared), false);
+    runs(&FsOptions::with_policy(CachePolicy::Shared), Over::Directory);
 }
 
 #[test]
 fn appends_in_none_beside_a_process_are_all_there() {
-    runs(&FsOptions::with_policy(CachePolicy::None), false);
+    runs(&FsOptions::with_policy(CachePolicy::None), Over::Directory);
+}
+
+#[test]
+fn appends_by_messages_beside_a_process_are_all_there() {
+    runs(&FsOptions::with_policy(CachePolicy::Shared), Over::Server);
+    runs(&FsOptions::with_policy(CachePolicy::None), Over::Server);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 mod aio;
 mod board;
+mod cut;
 mod queue;
 mod reader;
 mod scripted;
@@ -18,6 +19,7 @@ use reader::Reader;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use subject::Scene;
@@ -80,6 +82,8 @@ struct Run {
     bursts: u64,
     /// Whether a sidecar serves the tree.
     over_sidecar: bool,
+    /// Whether its connection ends again and again, of a mount that is hard.
+    cut: bool,
 }
 
 fn shared(watches: usize) -> FsOptions {
@@ -95,19 +99,30 @@ impl Run {
         board.wait_until_ready();
         let mut builder = Gofer::builder();
         let options = MountOptions { read_only: false, fs: self.options.clone() };
-        let mut server = None;
+        let (mut server, mut cutter) = (None, None);
         if self.over_sidecar {
             let serving = Server::lisafs(Export::open_ambient(scene.tree()).expect("opened")).expect("serves");
-            let (ours, theirs) = UnixStream::pair().expect("a pair");
-            serving.serve(Stream::new(theirs.into()).expect("a stream")).expect("served");
-            server = Some(serving);
-            builder.mount("/", LisaFs::connect(ours, LisaFsOptions::default()).expect("mounted"), options);
+            let serving = Arc::new(serving);
+            server = Some(Arc::clone(&serving));
+            let connect = move || {
+                let (ours, theirs) = UnixStream::pair().expect("a pair");
+                serving.serve(Stream::new(theirs.into()).expect("a stream")).expect("served");
+                ours
+            };
+            if self.cut {
+                let (backend, ends) = cut::mount(connect);
+                cutter = Some(ends);
+                builder.mount("/", backend, options);
+            } else {
+                builder.mount("/", LisaFs::connect(connect(), LisaFsOptions::default()).expect("mounted"), options);
+            }
         } else {
             let backend = DirectFs::open_ambient(scene.tree()).expect("opened").queue_after(0);
             builder.mount("/", backend, options);
         }
         let gofer = builder.build().expect("mounted");
         let outcome = self.look(&scene, &board, &gofer, seed);
+        drop(cutter);
         gofer.check_invariants().expect("the cache is in order");
         let FsStats { queue_answers, queue_drains, queue_overflows, watches, revalidations, .. } = outcome.stats;
         eprintln!(
@@ -162,6 +177,19 @@ fn shared_over_a_sidecar_is_never_stale() {
     let outcome = run.run();
     if queue::is_offered() {
         assert!(outcome.stats.queue_answers > outcome.checks / 20, "{:?}", outcome.stats);
+    }
+}
+
+#[test]
+fn shared_over_a_sidecar_that_goes_away_again_and_again_is_never_stale() {
+    let run = Run { name: "cut", checks: share(10), over_sidecar: true, cut: true, ..Run::default() };
+    let outcome = run.run();
+    let told = |name: &str| outcome.stats.backend_counters.iter().find(|told| told.0 == name).map_or(0, |told| told.1);
+    eprintln!("coherence cut: attached again {} times, {} watches added", told("reattached"), told("AddWatch"));
+    assert!(told("reattached") > 0, "{:?}", outcome.stats);
+    if queue::is_offered() {
+        assert!(outcome.stats.queue_answers > outcome.checks / 20, "{:?}", outcome.stats);
+        assert!(told("AddWatch") > told("reattached"), "{:?}", outcome.stats);
     }
 }
 

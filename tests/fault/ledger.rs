@@ -131,6 +131,10 @@ impl<B: Backend> Backend for Ledger<B> {
         inner
     }
 
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        self.inner.counters()
+    }
+
     fn lineage(&self) -> Vec<InodeKey> {
         self.inner.lineage()
     }

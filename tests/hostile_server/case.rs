@@ -31,6 +31,8 @@ pub(crate) enum What {
     Read,
     Write,
     Append,
+    /// The same, of a server that has no message for it.
+    AppendByTurns,
     Sync,
     Allocate,
 }

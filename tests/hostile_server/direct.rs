@@ -1,6 +1,7 @@
 //! The backend alone.
 
-use crate::case::{Case, Expected, What};
+use crate::case::{Case, Expected, What, at};
+use crate::proxy::{Lie, Reply};
 use crate::scene::{CONTENTS, LONG, SHORT, Scene, assert_no_descriptor_is_left, connect, descriptors, memory};
 use crate::{ALONE, files, frames, walks};
 use std::io::{IoSlice, IoSliceMut};
@@ -53,7 +54,7 @@ impl Known {
 }
 
 fn by_messages(what: What) -> bool {
-    matches!(what, What::Read | What::Write | What::Append | What::Sync | What::Allocate)
+    matches!(what, What::Read | What::Write | What::Append | What::AppendByTurns | What::Sync | What::Allocate)
 }
 
 /// Asks; the error, if it is one.
@@ -107,7 +108,7 @@ fn ask(fs: &LisaFs, known: &Known, what: What, call: &Call) -> Result<()> {
         What::Xattr => fs.get_xattr(call, known.object(), b"user.x").map(|_| ()),
         What::Read => read(file()).map(|_| ()),
         What::Write => file().write_at(call, &[IoSlice::new(b"HE")], 0).map(|_| ()),
-        What::Append => file().append(call, &[IoSlice::new(b"!")]).map(|_| ()),
+        What::Append | What::AppendByTurns => file().append(call, &[IoSlice::new(b"!")]).map(|_| ()),
         What::Sync => file().sync(call, false),
         What::Allocate => file().allocate(call, 0, 5),
     }
@@ -116,6 +117,17 @@ fn ask(fs: &LisaFs, known: &Known, what: What, call: &Call) -> Result<()> {
 /// A call that ends before a server that stalls goes on.
 fn soon() -> Call {
     Call { deadline: Some(Instant::now() + SHORT), ..Call::WAITING }
+}
+
+/// The answer to a mount, of a server that cannot append.
+fn without_append(reply: &mut Reply) {
+    let start = at::INODE_BYTES + 6;
+    for number in reply.payload[start..].chunks_exact_mut(2) {
+        if number == Mid::APPEND.0.to_le_bytes() {
+            // One that nobody knows.
+            number.copy_from_slice(&511u16.to_le_bytes());
+        }
+    }
 }
 
 fn read(handle: &LisaHandle) -> Result<Vec<u8>> {
@@ -155,6 +167,9 @@ fn run(case: &Case) {
     let stalls = matches!(case.expected, Expected::Fails(errnos) if errnos.contains(&Errno::Timedout));
     if case.what == What::Mount {
         scene.proxy.arm(case.mid, &case.lie, case.always);
+    }
+    if case.what == What::AppendByTurns {
+        scene.proxy.arm(Mid::MOUNT.0, &(Arc::new(without_append) as Lie), false);
     }
     let connected = connect(socket, LONG, !by_messages(case.what));
     let outcome = connected.and_then(|fs| {

@@ -13,6 +13,8 @@ const CREATE: (What, Mid) = (What::Create, Mid::OPEN_CREATE_AT);
 const LIST: (What, Mid) = (What::List, Mid::GETDENTS64);
 const READ: (What, Mid) = (What::Read, Mid::P_READ);
 const WRITE: (What, Mid) = (What::Write, Mid::P_WRITE);
+const APPEND: (What, Mid) = (What::Append, Mid::APPEND);
+const BY_TURNS: What = What::AppendByTurns;
 const READLINK: (What, Mid) = (What::Readlink, Mid::READ_LINK_AT);
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -146,19 +148,25 @@ fn contents() -> Vec<Case> {
         count("write_of_all_there_can_be", WRITE, [0xff; 8]),
         count("write_of_nothing", WRITE, [0; 8]),
         Case::new("write_shorter_by_a_byte", WRITE, EIO, shorter),
-        count("append_of_more_than_was_sent", (What::Append, Mid::P_WRITE), [0xff; 8]),
-        Case::new("append_at_a_size_that_no_file_has", (What::Append, Mid::F_STAT), EIO, |reply| {
+        count("append_that_ends_before_it_began", APPEND, [0; 8]),
+        count("append_that_ends_where_no_file_does", APPEND, [0xff; 8]),
+        Case::new("append_of_nothing", APPEND, EIO, |reply| put(reply, 8, &[0; 8])),
+        Case::new("append_of_more_than_was_asked", APPEND, EIO, |reply| put(reply, 8, &[2, 0, 0, 0, 0, 0, 0, 0])),
+        Case::new("append_of_all_there_can_be", APPEND, EIO, |reply| put(reply, 8, &[0xff; 8])),
+        Case::new("append_shorter_by_a_byte", APPEND, EIO, shorter),
+        count("append_of_more_than_was_sent", (BY_TURNS, Mid::P_WRITE), [0xff; 8]),
+        Case::new("append_at_a_size_that_no_file_has", (BY_TURNS, Mid::F_STAT), EIO, |reply| {
             put(reply, at::SIZE, &[0xff; 8]);
         }),
         Case::new(
             "append_at_the_last_byte_of_all",
-            (What::Append, Mid::F_STAT),
+            (BY_TURNS, Mid::F_STAT),
             Expected::Fails(&[Errno::Fbig, Errno::Inval]),
             |reply| {
                 put(reply, at::SIZE, &i64::MAX.to_le_bytes());
             },
         ),
-        Case::new("append_to_another_inode", (What::Append, Mid::F_STAT), Expected::Fails(&[Errno::Stale]), |reply| {
+        Case::new("append_to_another_inode", (BY_TURNS, Mid::F_STAT), Expected::Fails(&[Errno::Stale]), |reply| {
             put(reply, at::INO, &[9; 8]);
         }),
         Case::new("sync_with_bytes_behind", (What::Sync, Mid::F_SYNC), WORKS, |reply| reply.payload.extend([1; 50])),

@@ -77,7 +77,11 @@ type Row = (&'static str, fn(&Guest), [&'static str; 3]);
 const ROWS: &[Row] = &[
     ("stat of 4 components, cold", |guest| guest.stat("/a/b/c/f"), ["Walk=1", "Walk=1", "Walk=1"]),
     // Here the directories on the way are watched from now on, by messages of our own.
-    ("stat of 4 components, warm", |guest| guest.stat("/a/b/c/f"), ["", "WalkStat=1", "WalkStat=1 other=5"]),
+    (
+        "stat of 4 components, warm",
+        |guest| guest.stat("/a/b/c/f"),
+        ["", "WalkStat=1", "WalkStat=1 ChangeQueue=1 AddWatch=4"],
+    ),
     ("stat of 4 components, again", |guest| guest.stat("/a/b/c/f"), ["", "WalkStat=1", "WalkStat=1"]),
     ("stat of a directory, warm", |guest| guest.stat("/a/b"), ["", "WalkStat=1", ""]),
     ("stat of a directory, again", |guest| guest.stat("/a/b"), ["", "WalkStat=1", ""]),
@@ -132,7 +136,7 @@ const ROWS: &[Row] = &[
     (
         "list 1000 entries, cold",
         |guest| assert_eq!(guest.ctx.read_dir_path(CALL, "/many").expect("listed").len(), 1_000),
-        ["Walk=1 OpenAt=1 Getdents64=2", "Walk=1 OpenAt=2 Getdents64=2", "Walk=1 OpenAt=2 Getdents64=2 other=1"],
+        ["Walk=1 OpenAt=1 Getdents64=2", "Walk=1 OpenAt=2 Getdents64=2", "Walk=1 OpenAt=2 Getdents64=2 AddWatch=1"],
     ),
     (
         "list 1000 entries, warm",
@@ -187,7 +191,7 @@ fn run(guest: &Guest, server: &str, policy: CachePolicy) {
         let (cost, mut expected) = (guest.cost(op), costs[column].to_owned());
         if (policy, server) == (CachePolicy::Exclusive, OWN) {
             // Where what is listed is trusted, a server of our own lists by a message of ours.
-            expected = expected.replace("Getdents64", "other");
+            expected = expected.replace("Getdents64", "ReadDirStat");
         }
         if cost != expected {
             wrong.push(format!("{what}: {cost:?}, not {expected:?}"));
@@ -230,10 +234,14 @@ fn look_at_all(guest: &Guest) {
 #[test]
 fn looking_at_all_that_is_listed_costs_the_listing_alone_where_that_is_trusted() {
     for (policy, cold, again) in [
-        (CachePolicy::Exclusive, "Walk=1 OpenAt=1 other=2", ""),
-        (CachePolicy::Writethrough, "Walk=1 OpenAt=1 other=2", ""),
+        (CachePolicy::Exclusive, "Walk=1 OpenAt=1 ReadDirStat=2", ""),
+        (CachePolicy::Writethrough, "Walk=1 OpenAt=1 ReadDirStat=2", ""),
         // Of attributes of files nothing is announced, so each is asked for when it is wanted.
-        (CachePolicy::Shared, "Walk=1001 WalkStat=1 OpenAt=2 Getdents64=2 other=3", "WalkStat=1000 OpenAt=1"),
+        (
+            CachePolicy::Shared,
+            "Walk=1001 WalkStat=1 OpenAt=2 Getdents64=2 ChangeQueue=1 AddWatch=2",
+            "WalkStat=1000 OpenAt=1",
+        ),
     ] {
         let dir = tempfile::tempdir().expect("a directory");
         make_tree(dir.path());

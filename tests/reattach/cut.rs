@@ -31,6 +31,11 @@ pub(crate) struct Scene {
 impl Scene {
     /// A mount over connections that end as planned; there is always a next one.
     pub(crate) fn new() -> (Scene, HardLisaFs) {
+        Scene::over(LisaFsOptions::default())
+    }
+
+    /// As [`Scene::new`], by these options.
+    pub(crate) fn over(options: LisaFsOptions) -> (Scene, HardLisaFs) {
         let dir = TempDir::new().expect("a directory");
         let server = Server::lisafs(Export::open_ambient(dir.path()).expect("an export")).expect("a server");
         let plan = Arc::new(Mutex::new(None));
@@ -45,7 +50,7 @@ impl Scene {
             Ok(OwnedFd::from(ours))
         };
         // All requests go over the socket.
-        let options = LisaFsOptions { channels: 0, ..LisaFsOptions::default() };
+        let options = LisaFsOptions { channels: 0, ..options };
         (Scene { dir, plan }, HardLisaFs::connect(connect, options).expect("mounted"))
     }
 

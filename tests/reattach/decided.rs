@@ -2,9 +2,10 @@
 
 use crate::cut::{Scene, Side};
 use crate::kit::{self, CREATE, READ_WRITE};
+use std::io::IoSlice;
 use std::path::Path;
 use wasi_gofer::abi::{Call, Errno, Error};
-use wasi_gofer::backend::lisafs::HardLisaFs;
+use wasi_gofer::backend::lisafs::{HardLisaFs, LisaFsOptions};
 use wasi_gofer::vfs::{OpenDirectory, OpenHow};
 use wasi_gofer::{CachePolicy, FsOptions, Gofer, MountOptions, SharedBackend};
 
@@ -162,5 +163,30 @@ fn a_question_is_simply_asked_again() {
                 dir.stat(CALL).expect("there");
             }
         }
+    }
+}
+
+#[test]
+fn an_append_by_message_that_was_under_way_is_io_and_counted() {
+    const APPEND: u16 = 260;
+    for (side, there) in [(Side::Before, "two"), (Side::Behind, "onetwo")] {
+        let (scene, backend) = Scene::over(LisaFsOptions { host_fds: false, ..LisaFsOptions::default() });
+        std::fs::write(scene.dir.path().join("log"), "").expect("written");
+        let mut builder = Gofer::builder();
+        let fs = FsOptions::with_policy(CachePolicy::Shared);
+        builder.mount("/", backend, MountOptions { read_only: false, fs });
+        let gofer = builder.build().expect("mounted");
+        let root = kit::root(&gofer).1;
+        let log = kit::open(CALL, &root, "log", OpenHow { append: true, ..READ_WRITE }).expect("it opens");
+        scene.cut(APPEND, side);
+
+        assert_eq!(log.write(CALL, &[IoSlice::new(b"one")]), Err(Errno::Io.into()), "{side:?}");
+
+        assert!(scene.was_cut(), "{side:?}");
+        let counted = |name| gofer.stats()[0].fs.backend_counters.iter().find(|told| told.0 == name).map(|told| told.1);
+        assert_eq!(counted("undecided"), Some(1), "{side:?}");
+        assert_eq!(log.write(CALL, &[IoSlice::new(b"two")]), Ok(3), "{side:?}");
+        assert_eq!((counted("undecided"), counted("reattached")), (Some(1), Some(1)), "{side:?}");
+        assert_eq!(std::fs::read_to_string(scene.dir.path().join("log")).expect("there"), there, "{side:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! A mount that is `hard`, over servers that die: killed sidecars, connections that end on either side of a change, servers
 //! that do not come back.
 
+mod announced;
 mod cut;
 mod decided;
 mod ended;

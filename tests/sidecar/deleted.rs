@@ -293,3 +293,58 @@ fn remove_deep(host: &std::path::Path) {
         std::fs::remove_dir(host).expect("it is empty");
     }
 }
+
+/// A directory with a file, known at `old`, that others moved to `new`; what is below it was moved out before.
+fn moved_by_others(here: &mut Here) -> FdId {
+    std::fs::create_dir_all(here.host("old/below")).expect("made");
+    std::fs::write(here.host("old/below/file"), "x").expect("written");
+    let moved = here.control(&["old"]);
+    // Both are held from here on.
+    here.control(&["old", "below", "file"]);
+    std::fs::rename(here.host("old"), here.host("new")).expect("moved");
+    moved
+}
+
+fn lives_on(here: &mut Here, moved: FdId) {
+    assert_eq!(here.walk(moved, &["below", "file"]).expect("found").0, WalkStatus::Complete);
+    here.done(&MkdirAt { common: common(moved), name: name("made") }).expect("made");
+    assert!(here.host("new/made").is_dir());
+    assert_eq!(here.stat(moved).expect("told").ino.get(), std::fs::metadata(here.host("new")).expect("there").ino());
+}
+
+#[test]
+fn directory_that_others_moved_is_not_lost_when_another_is_renamed_to_where_it_was() {
+    let mut here = Here::new();
+    let root = here.root;
+    let moved = moved_by_others(&mut here);
+    std::fs::create_dir(here.host("another")).expect("made");
+    let rename = |old, new| RenameAt { old_dir: root, new_dir: root, old_name: name(old), new_name: name(new) };
+    here.done(&rename("another", "old")).expect("renamed");
+    lives_on(&mut here, moved);
+    here.finish();
+}
+
+#[test]
+fn directory_that_others_moved_is_not_lost_when_what_has_its_name_is_removed() {
+    let mut here = Here::new();
+    let root = here.root;
+    let moved = moved_by_others(&mut here);
+    std::fs::create_dir(here.host("old")).expect("made");
+    here.done(&UnlinkAt { dir: root, flags: UNLINK_DIRECTORY, name: name("old") }).expect("removed");
+    lives_on(&mut here, moved);
+    here.finish();
+}
+
+#[test]
+fn directory_that_others_moved_out_is_not_lost_with_the_one_that_it_was_in() {
+    let mut here = Here::new();
+    let root = here.root;
+    std::fs::create_dir_all(here.host("above/old/below")).expect("made");
+    std::fs::write(here.host("above/old/below/file"), "x").expect("written");
+    let moved = here.control(&["above", "old"]);
+    here.control(&["above", "old", "below", "file"]);
+    std::fs::rename(here.host("above/old"), here.host("new")).expect("moved");
+    here.done(&UnlinkAt { dir: root, flags: UNLINK_DIRECTORY, name: name("above") }).expect("removed");
+    lives_on(&mut here, moved);
+    here.finish();
+}

@@ -84,6 +84,50 @@ fn donated_descriptor_has_the_access_that_was_asked_for_and_no_more() {
 }
 
 #[test]
+fn append_goes_behind_what_others_wrote_and_tells_the_end() {
+    let mut here = Here::new();
+    std::fs::write(here.host("file"), "of others\n").expect("written");
+    let fd = here.control(&["file"]);
+    let mut opened = |flags| here.ask(&OpenAt { fd, flags: open_bits(flags) }, |reply| reply.fd).expect("opened");
+    let (read, write, both) = (opened(OpenFlags::READ), opened(OpenFlags::WRITE), opened(BOTH));
+    let mut append = |fd, data: &[u8]| here.ask(&Append { fd, data }, |reply| (reply.end, reply.count));
+    assert_eq!(append(write, b"one\n"), Ok((14, 4)));
+    assert_eq!(append(both, b""), Ok((14, 0)));
+    assert_eq!(append(both, b"two\n"), Ok((18, 4)));
+    assert_eq!(append(read, b"three\n"), Err(Errno::Badf.into()));
+    let mut other = std::fs::OpenOptions::new().append(true).open(here.host("file")).expect("there");
+    std::io::Write::write_all(&mut other, b"of others\n").expect("written");
+    // Neither what was written at its place before nor by a descriptor moves the end to which one goes.
+    here.done(&PWrite { offset: 0, fd: both, data: b"OF" }).expect("written");
+    assert_eq!(here.ask(&Append { fd: write, data: b"four\n" }, |reply| (reply.end, reply.count)), Ok((33, 5)));
+    let there = std::fs::read_to_string(here.host("file")).expect("there");
+    assert_eq!(there, "OF others\none\ntwo\nof others\nfour\n");
+    let dir = here.ask(&OpenAt { fd: here.root, flags: 0 }, |reply| reply.fd).expect("opened");
+    assert_eq!(here.done(&Append { fd: dir, data: b"x" }), Err(Errno::Badf.into()));
+    here.finish();
+}
+
+#[test]
+fn append_of_more_bytes_than_it_says_or_has_is_refused_and_appends_nothing() {
+    let mut here = Here::new();
+    let common = CreateCommon::new(here.root, None, Mode::new(0o600));
+    let create = OpenCreateAt { common, flags: open_bits(BOTH), name: name("file") };
+    let fd = here.ask(&create, |reply| reply.fd).expect("made");
+    let limit = here.client.limit();
+    let head = AppendHead { fd, count: 100 };
+    let short = here.client.call_with(&crate::gofer::soon(), &head, b"ten bytes").map(|_| ());
+    assert_eq!(short, Err(Errno::Io.into()));
+    // As large as a message can be; and one byte more, which a client of ours does not send.
+    let data = vec![7; limit - 12];
+    assert_eq!(here.ask(&Append { fd, data: &data }, |reply| reply.count), Ok(data.len() as u64));
+    let size = here.stat(fd).expect("attributes").size.get();
+    let data = vec![7; limit - 11];
+    assert!(here.done(&Append { fd, data: &data }).is_err());
+    assert_eq!(here.stat(fd).expect("attributes").size.get(), size);
+    here.finish();
+}
+
+#[test]
 fn directory_that_is_open_is_never_handed_out() {
     let mut here = Here::new();
     let (_, fds) = here.ask_with_fds(&OpenAt { fd: here.root, flags: 0 }, |reply| reply.fd).expect("opened");
@@ -269,6 +313,7 @@ pub(crate) fn changes<S: Subject>(s: &mut S) -> Vec<(&'static str, Result<(), wa
         ("open to empty", s.done(&OpenAt { fd: file, flags: 0x200 })),
         ("create", s.done(&OpenCreateAt { common, flags: 0, name: x })),
         ("write", s.done(&PWrite { offset: 0, fd: open, data: b"x" })),
+        ("append", s.done(&Append { fd: open, data: b"x" })),
         ("allocate", s.done(&FAllocate { fd: open, mode: 0, offset: 0, length: 99 })),
         ("mkdir", s.done(&MkdirAt { common, name: x })),
         ("mknod", s.done(&MknodAt { common: node, minor: 0, major: 0, name: x })),

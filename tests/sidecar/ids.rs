@@ -39,6 +39,7 @@ fn messages(fd: FdId, dir: FdId) -> Vec<(&'static str, Wants, Mid, Vec<u8>)> {
         row("create", Control, &OpenCreateAt { common, flags: 0, name: x }),
         row("fsync", Open, &FSync { fds: &[fd] }),
         row("write", Open, &PWrite { offset: 0, fd, data: b"x" }),
+        row("append", Open, &Append { fd, data: b"x" }),
         row("read", Open, &PRead { offset: 0, fd, count: 1 }),
         row("mkdir", Control, &MkdirAt { common, name: x }),
         row("mknod", Control, &MknodAt { common: node, minor: 0, major: 0, name: x }),

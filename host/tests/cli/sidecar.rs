@@ -194,7 +194,11 @@ fn a_guest_of_a_hard_mount_does_not_notice_that_its_sidecar_was_killed() {
     place.file("app.wat", guests::watch("sub/a.txt"));
     let mount = format!("--mount=type=lisafs,src={root},dst=/d,hard");
     let mut command = Command::new(env!("CARGO_BIN_EXE_wasi-gofer"));
-    command.args([&mount, "app.wat"]).current_dir(place.0.path()).stdin(Stdio::null()).stdout(Stdio::piped());
+    command
+        .args(["--stats=stats.json", &mount, "app.wat"])
+        .current_dir(place.0.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
     command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
     let mut run = command.stderr(Stdio::piped()).spawn().expect("started");
     let mut stdout = run.stdout.take().expect("piped");
@@ -214,5 +218,39 @@ fn a_guest_of_a_hard_mount_does_not_notice_that_its_sidecar_was_killed() {
     let done = run.wait_with_output().expect("waited");
     // The errno with which the guest ends when the name is gone.
     assert_eq!(done.status.code(), Some(44), "{done:?}");
+    let told = counters(&std::fs::read_to_string(place.path("stats.json")).expect("a report"));
+    let count = |name: &str| told.get(name).and_then(serde_json::Value::as_u64).expect("counted");
+    // One that was killed before it had answered is none that it was attached to.
+    assert!((1..=3).contains(&count("reattached")), "{told:?}");
+    assert!(count("Mount") > count("reattached") && count("undecided") == 0, "{told:?}");
     watchdog("end of the sidecar", || sidecars_of(Path::new(&root)).is_empty().then_some(()));
+}
+
+/// What the backend of the only mount counted, of a report.
+fn counters(report: &str) -> serde_json::Map<String, serde_json::Value> {
+    let report: serde_json::Value = serde_json::from_str(report).unwrap_or_else(|error| panic!("{error}: {report}"));
+    report["mounts"][0]["backend_counters"].as_object().expect("an object").clone()
+}
+
+#[test]
+fn stats_tell_the_messages_that_were_sent_and_what_became_of_a_hard_mount() {
+    let (place, root) = place();
+    place.file("stat.wat", guests::stat_file("sub/a.txt", 10));
+    for (how, looks_at_the_root, of_a_hard_mount) in [("soft", 1, &[][..]), ("hard", 2, &["reattached", "undecided"])] {
+        let mount = format!("--mount=type=lisafs,src={root},dst=/d,cache=exclusive,{how}");
+        place.run(&["--stats=stats.json", &mount, "stat.wat"]).is(0, "");
+        let mut told = counters(&std::fs::read_to_string(place.path("stats.json")).expect("a report"));
+        for name in of_a_hard_mount {
+            assert_eq!(told.remove(*name), Some(0.into()), "{how}: {name}");
+        }
+        // As many as there are processors, within bounds.
+        let channels = told.remove("Channel").and_then(|count| count.as_u64()).expect("counted");
+        assert!((2..=4).contains(&channels), "{how}: {channels} channels");
+        let told = serde_json::Value::from(told);
+        assert_eq!(
+            told,
+            serde_json::json!({ "Mount": 1, "FStat": looks_at_the_root, "FStatFS": 1, "Walk": 1 }),
+            "{how}"
+        );
+    }
 }

@@ -42,6 +42,7 @@ fn stats_have_one_entry_per_mount_with_every_field() {
             numbers(mount, pointer);
         }
         assert!(mount["backend_calls"].is_object());
+        assert_eq!(mount["backend_counters"], serde_json::json!({}), "neither counts by itself");
     }
 }
 

@@ -29,6 +29,10 @@ impl<B: Backend> Backend for Faulty<B> {
         self.plan.call(Op::Root, call, || self.inner.root(call))
     }
 
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        self.inner.counters()
+    }
+
     fn lineage(&self) -> Vec<InodeKey> {
         self.inner.lineage()
     }

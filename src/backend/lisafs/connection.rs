@@ -43,9 +43,13 @@ pub(super) struct Failed {
 }
 
 impl Connection {
-    /// Asks for the root.
-    pub(super) fn mount(call: &Call, client: Client, options: &LisaFsOptions) -> Result<(Connection, Inode)> {
-        let counts = Arc::new(RpcCounts::default());
+    /// Asks for the root. Requests are counted in `counts`.
+    pub(super) fn mount(
+        call: &Call,
+        client: Client,
+        options: &LisaFsOptions,
+        counts: Arc<RpcCounts>,
+    ) -> Result<(Connection, Inode)> {
         counts.add(Mid::MOUNT);
         let ways = Connections::new(client);
         let call = within(call, options.timeout);

@@ -67,8 +67,18 @@ impl LisaFs {
 
     /// As [`LisaFs::connect`], within a call that can be ended.
     pub fn connect_by(call: &Call, socket: impl Into<OwnedFd>, options: LisaFsOptions) -> Result<LisaFs> {
-        let client = Client::new(Stream::new(socket.into())?);
-        let (connection, inode) = Connection::mount(call, client, &options)?;
+        LisaFs::connect_counted(call, socket.into(), options, Arc::default())
+    }
+
+    /// As [`LisaFs::connect_by`], with counters that were begun before.
+    pub(super) fn connect_counted(
+        call: &Call,
+        socket: OwnedFd,
+        options: LisaFsOptions,
+        counts: Arc<RpcCounts>,
+    ) -> Result<LisaFs> {
+        let client = Client::new(Stream::new(socket)?);
+        let (connection, inode) = Connection::mount(call, client, &options, counts)?;
         let root = told::inode(&connection, Keys::WithBirth, &inode)?;
         if !matches!(root.stat.file_type, FileType::Directory | FileType::Regular) {
             return Err(Errno::Io.into());

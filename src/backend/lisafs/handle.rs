@@ -10,7 +10,7 @@ use crate::abi::{
 };
 use crate::backend::{Advice, Handle};
 use crate::hostfs::{Keys, data, set_stat, stat, sync};
-use crate::proto::lisafs::{FAllocate, FStat, FSync, FdId, PRead, PWriteHead};
+use crate::proto::lisafs::{AppendHead, FAllocate, FStat, FSync, FdId, Mid, PRead, PWriteHead};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::Advice as OsAdvice;
 use std::fmt;
@@ -142,17 +142,22 @@ impl LisaHandle {
         })
     }
 
-    fn pwrite(&self, call: &Call, bufs: &[IoSlice<'_>], offset: u64) -> Result<usize> {
-        let gathered: Vec<u8>;
+    /// What of `bufs` one message takes, in one piece; `gathered` is where it is put together if it is in several.
+    fn in_one<'a>(&self, bufs: &'a [IoSlice<'_>], gathered: &'a mut Vec<u8>) -> &'a [u8] {
+        let most = self.transfer_max();
         let data = match bufs {
             [one] => &**one,
             bufs => {
-                let bytes = bufs.iter().flat_map(|buf| buf.iter().copied());
-                gathered = bytes.take(self.transfer_max()).collect();
-                &gathered
+                gathered.extend(bufs.iter().flat_map(|buf| buf.iter().copied()).take(most));
+                gathered
             }
         };
-        let data = data.get(..self.transfer_max()).unwrap_or(data);
+        data.get(..most).unwrap_or(data)
+    }
+
+    fn pwrite(&self, call: &Call, bufs: &[IoSlice<'_>], offset: u64) -> Result<usize> {
+        let mut gathered = Vec::new();
+        let data = self.in_one(bufs, &mut gathered);
         if offset > OFFSET_MAX {
             return Err(Errno::Inval.into());
         }
@@ -161,17 +166,36 @@ impl LisaHandle {
         }
         let count = u32::try_from(data.len()).map_err(|_| Errno::Overflow)?;
         let request = PWriteHead { offset, fd: self.open.id(), count };
-        let written = self.shared.connection.ask_with(call, &request, data, |reply, _| {
-            // Who writes on until all is written would go on for ever with nothing.
-            let written = usize::try_from(reply.count).ok().filter(|written| (1..=data.len()).contains(written));
-            written.ok_or(Errno::Io.into())
-        });
+        let written = self.shared.connection.ask_with(call, &request, data, |reply, _| counted(reply.count, data));
         written.map_err(|failed| failed.error)
     }
 
-    /// A write at the end as the server has no message for: a look at the length, and a write there. Those through this
-    /// filesystem have their turn one after the other.
+    /// A write at the end, by the message that servers of ours have for it.
     fn append_there(&self, call: &Call, bufs: &[IoSlice<'_>]) -> Result<(usize, u64)> {
+        if !self.shared.connection.offers(Mid::APPEND) {
+            return self.append_by_turns(call, bufs);
+        }
+        let mut gathered = Vec::new();
+        let data = self.in_one(bufs, &mut gathered);
+        if data.is_empty() {
+            return Ok((0, self.stat_there(call)?.size));
+        }
+        let count = u32::try_from(data.len()).map_err(|_| Errno::Overflow)?;
+        let request = AppendHead { fd: self.open.id(), count };
+        let appended = self.shared.connection.ask_with(call, &request, data, |reply, _| {
+            let written = counted(reply.count, data)?;
+            if (reply.count..=OFFSET_MAX).contains(&reply.end) {
+                Ok((written, reply.end))
+            } else {
+                Err(Errno::Io.into())
+            }
+        });
+        appended.map_err(|failed| failed.error)
+    }
+
+    /// A write at the end of a server that has no message for it: a look at the length, and a write there. Those through
+    /// this filesystem have their turn one after the other.
+    fn append_by_turns(&self, call: &Call, bufs: &[IoSlice<'_>]) -> Result<(usize, u64)> {
         let count = u64::try_from(self.shared.appends.len()).unwrap_or(1);
         let turn = usize::try_from(self.key.ino.checked_rem(count).unwrap_or(0)).unwrap_or(0);
         let _turn = self.shared.appends.get(turn).map(|turn| lock(call, turn)).transpose()?;
@@ -213,6 +237,13 @@ impl LisaHandle {
         let (all, data) = (self.access.contains(OpenFlags::SYNC), self.access.contains(OpenFlags::DSYNC));
         if all || data { self.sync(call, !all) } else { Ok(()) }
     }
+}
+
+/// How much of `data` was written, of what the server says. Who writes on until all is written would go on for ever with
+/// nothing.
+fn counted(told: u64, data: &[u8]) -> Result<usize> {
+    let written = usize::try_from(told).ok().filter(|written| (1..=data.len()).contains(written));
+    written.ok_or(Errno::Io.into())
 }
 
 impl Handle for LisaHandle {

@@ -24,8 +24,9 @@
 //!
 //! - Only regular files are opened: a pipe, a socket or a device is `ENXIO`, since a server may wait for the other end
 //!   of a pipe for ever, and with it everybody who uses the connection.
-//! - Without a descriptor of the server's an append is a look at the length and a write there. Appends through one
-//!   [`LisaFs`] wait for each other; somebody else's write at the same place in the same moment can be overwritten.
+//! - Without a descriptor of the server's an append is a message of ours, of 1 MiB at most. A server that does not know it is
+//!   asked for the length, and to write there: then appends through one [`LisaFs`] wait for each other, and somebody else's
+//!   write at the same place in the same moment can be overwritten.
 //! - There is no message that syncs a whole filesystem: [`Backend::sync_fs`](super::Backend::sync_fs) syncs the root
 //!   directory.
 //! - There is no message for a lock of the tree. That of a server which [`LisaFs::start`] started is locked by this

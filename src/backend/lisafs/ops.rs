@@ -43,6 +43,10 @@ impl Backend for LisaFs {
         Capabilities { may_block: true, stale_handles: self.stale_handles, ..Capabilities::default() }
     }
 
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        self.connection().counts().counters()
+    }
+
     fn root(&self, call: &Call) -> Result<Found<LisaNode>> {
         enter(call)?;
         let stat = self.stat_file(call, self.root.id())?;

@@ -118,6 +118,46 @@ messages! {
         /// Bytes.
         count: u64,
     }
+
+    /// An [`Append`] without its bytes, for who sends them from another buffer: they follow without padding.
+    struct AppendHead {
+        /// The open file.
+        fd: FdId,
+        /// Bytes that follow.
+        count: u32,
+    }
+
+    /// What was appended.
+    struct AppendReply {
+        /// The length of the file behind it, as soon as it could be told: another may have appended more by then.
+        end: u64,
+        /// Bytes.
+        count: u64,
+    }
+}
+
+/// Writes at the end of an open file, wherever that is when the kernel has locked it. It is ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Append<'a> {
+    /// The open file.
+    pub fd: FdId,
+    /// The bytes.
+    pub data: &'a [u8],
+}
+
+impl<'a> Decode<'a> for Append<'a> {
+    fn decode(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let head = AppendHead::decode(from)?;
+        Ok(Append { fd: head.fd, data: from.counted(head.count)? })
+    }
+}
+
+impl Encode for Append<'_> {
+    fn encode(&self, to: &mut Writer<'_>) -> Result<(), EncodeError> {
+        let count = u32::try_from(self.data.len()).map_err(|_| EncodeError)?;
+        AppendHead { fd: self.fd, count }.encode(to)?;
+        to.bytes(self.data)
+    }
 }
 
 /// Writes to an open file.

@@ -80,6 +80,7 @@ private {
     ADD_WATCH AddWatch = 257,
     REMOVE_WATCH RemoveWatch = 258,
     READ_DIR_STAT ReadDirStat = 259,
+    APPEND Append = 260,
 }
 }
 

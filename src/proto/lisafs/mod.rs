@@ -44,8 +44,8 @@ pub use attr::{FStat, FStatFs, Inode, StatFsReply, Statx, StatxTime};
 pub use changes::{AddWatch, AddWatchReply, ChangeQueue, ChangeQueueReply, RemoveWatch, WATCH_ATTRIBUTES};
 pub use dirents::{Dirents, DirentsWriter, Entries, Getdents64, ReadDirStat, StatDirent, StatDirents, WireDirent};
 pub use file::{
-    FAllocate, FSync, Flush, OpenAt, OpenCreateAt, OpenCreateAtReply, OpenReply, PRead, PReadReply, PWrite, PWriteHead,
-    PWriteReply, open_bits, open_flags,
+    Append, AppendHead, AppendReply, FAllocate, FSync, Flush, OpenAt, OpenCreateAt, OpenCreateAtReply, OpenReply,
+    PRead, PReadReply, PWrite, PWriteHead, PWriteReply, open_bits, open_flags,
 };
 pub use header::{HEADER_BYTES, Header};
 pub use list::{Names, StatPath, Strings, WireNames};

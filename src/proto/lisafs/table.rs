@@ -4,8 +4,8 @@ use super::attr::{FStat, FStatFs, Inode, StatFsReply, Statx};
 use super::changes::{AddWatch, AddWatchReply, ChangeQueue, ChangeQueueReply, RemoveWatch};
 use super::dirents::{Dirents, Getdents64, ReadDirStat, StatDirents};
 use super::file::{
-    FAllocate, FSync, Flush, OpenAt, OpenCreateAt, OpenCreateAtReply, OpenReply, PRead, PReadReply, PWrite, PWriteHead,
-    PWriteReply,
+    Append, AppendHead, AppendReply, FAllocate, FSync, Flush, OpenAt, OpenCreateAt, OpenCreateAtReply, OpenReply,
+    PRead, PReadReply, PWrite, PWriteHead, PWriteReply,
 };
 use super::list::Strings;
 use super::mid::Mid;
@@ -157,6 +157,7 @@ table! {
     ADD_WATCH AddWatch AddWatch => AddWatchReply, 0;
     REMOVE_WATCH RemoveWatch RemoveWatch<'a> => (), 0;
     READ_DIR_STAT ReadDirStat ReadDirStat => StatDirents<'r>, 0;
+    APPEND Append Append<'a> => AppendReply, 0;
 }
 
 /// A write whose bytes are sent from a buffer of their own.
@@ -164,6 +165,13 @@ impl Request for PWriteHead {
     const MID: Mid = Mid::P_WRITE;
     const FDS: usize = 0;
     type Reply<'r> = PWriteReply;
+}
+
+/// As [`PWriteHead`].
+impl Request for AppendHead {
+    const MID: Mid = Mid::APPEND;
+    const FDS: usize = 0;
+    type Reply<'r> = AppendReply;
 }
 
 /// Calls `each` with the files that an answer gave to the client, and that somebody has to close. Nothing for an answer

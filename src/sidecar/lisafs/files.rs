@@ -5,8 +5,8 @@ use super::session::{Donations, Session, write};
 use crate::abi::{Errno, Error, FileType, Mode, OpenFlags, Result};
 use crate::hostfs::{create, data, open, remove, set_stat, stat, sync, walk};
 use crate::proto::lisafs::{
-    FAllocate, FSync, Flush, Inode, OpenAt, OpenCreateAt, OpenCreateAtReply, OpenReply, PRead, PReadReply, PWrite,
-    PWriteReply, Statx, Writer, open_flags,
+    Append, AppendReply, FAllocate, FSync, Flush, Inode, OpenAt, OpenCreateAt, OpenCreateAtReply, OpenReply, PRead,
+    PReadReply, PWrite, PWriteReply, Statx, Writer, open_flags,
 };
 use crate::sidecar::quota::Permit;
 use crate::sidecar::tree::{Node, Reach};
@@ -118,6 +118,14 @@ impl Session {
         let file = self.ids.lock().open(request.fd)?;
         let count = data::write_at(file.as_fd(), &[IoSlice::new(request.data)], request.offset)?;
         write(to, &PWriteReply { count: u64::try_from(count).map_err(|_| Errno::Overflow)? })
+    }
+
+    /// At the end, by one call of the kernel: nobody's bytes come between, whoever appends.
+    pub(super) fn append(&self, request: &Append<'_>, to: &mut Writer<'_>) -> Result<()> {
+        self.writable()?;
+        let file = self.ids.lock().open(request.fd)?;
+        let (count, end) = data::append(file.as_fd(), &[IoSlice::new(request.data)])?;
+        write(to, &AppendReply { end, count: u64::try_from(count).map_err(|_| Errno::Overflow)? })
     }
 
     /// Each is tried; the first failure is the answer.

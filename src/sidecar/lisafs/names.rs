@@ -274,6 +274,7 @@ impl Session {
         let held = self.names_of(&parent)?;
         let victim = parent.known(request.name);
         let victim_guard = victim.as_ref().map(|victim| victim.guard());
+        let was_there = victim.as_ref().is_some_and(|victim| tree.is_at(victim, held.as_fd(), request.name));
         let remains = victim.as_ref().and_then(|victim| tree.prepare_to_lose(victim));
         if request.flags == 0 {
             remove::unlink(held.as_fd(), request.name)?;
@@ -281,7 +282,7 @@ impl Session {
             remove::rmdir(held.as_fd(), request.name)?;
         }
         if let Some(victim) = &victim {
-            tree.delete(victim, remains);
+            tree.lost(victim, was_there, remains);
         }
         drop(victim_guard);
         Ok(())
@@ -306,13 +307,17 @@ impl Session {
         let (old, new) = ((from_dir.as_fd(), names.old_name), (to_dir.as_fd(), names.new_name));
         let same = self.key_of(old)?.is_some_and(|key| self.key_of(new) == Ok(Some(key)));
         let replaced = to.known(names.new_name).filter(|_| !same && onto == Onto::Replace);
-        let remains = replaced.as_ref().and_then(|replaced| tree.prepare_to_lose(replaced));
+        let replaced = replaced.map(|replaced| {
+            let was_there = tree.is_at(&replaced, new.0, new.1);
+            let remains = tree.prepare_to_lose(&replaced);
+            (replaced, was_there, remains)
+        });
         rename::rename(old, new, onto)?;
         let (old, new) = ((&from, names.old_name), (&to, names.new_name));
         match onto {
             // Two names of one object: rename(2) leaves both.
             Onto::Replace if same => {}
-            Onto::Replace | Onto::Keep => tree.moved(old, new, (replaced, remains)),
+            Onto::Replace | Onto::Keep => tree.moved(old, new, replaced),
             Onto::Exchange => tree.exchanged(old, new),
         }
         Ok(())

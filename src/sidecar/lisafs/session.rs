@@ -45,6 +45,7 @@ const OFFERED: &[Mid] = &[
     Mid::ADD_WATCH,
     Mid::REMOVE_WATCH,
     Mid::READ_DIR_STAT,
+    Mid::APPEND,
 ];
 
 /// Messages that are in force where extended attributes are served.
@@ -95,6 +96,7 @@ impl Session {
             AnyRequest::Close(close) => self.close(close),
             AnyRequest::FSync(sync) => self.f_sync(sync),
             AnyRequest::PWrite(write) => self.p_write(write, to),
+            AnyRequest::Append(append) => self.append(append, to),
             AnyRequest::PRead(read) => self.p_read(read, to),
             AnyRequest::MkdirAt(mkdir) => self.mkdir_at(mkdir, to),
             AnyRequest::MknodAt(mknod) => self.mknod_at(mknod, to),

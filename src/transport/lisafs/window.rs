@@ -30,9 +30,16 @@ pub(super) const DATA: usize = 16;
 const LENGTH: usize = 4;
 const NOBODY: u32 = 2;
 
-/// How long a server's waits can get, of which each is twice as long as the one before: an idle channel wakes it twice a
-/// second. A client waits for an answer, and looks at its call all the time.
-const SERVER_SLICE_MAX: Duration = Duration::from_millis(500);
+/// How long a wait is at first, and how long it can get: each is twice as long as the one before. A client waits for an
+/// answer. A server that is gone does not wake it, so it looks soon: most answers take less than its first slice, and one
+/// that does not is looked for a few times more than it need be. A server waits for a client that may have nothing to ask:
+/// an idle channel wakes it twice a second.
+const fn slices(side: Side) -> (Duration, Duration) {
+    match side {
+        Side::Client => (Duration::from_millis(1), SLICE),
+        Side::Server => (SLICE, Duration::from_millis(500)),
+    }
+}
 
 /// Which end of a channel one is. The value is that of the word when it has the turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +110,7 @@ impl Window {
     pub(super) fn wait(&self, call: &Call, is_gone: impl Fn() -> bool) -> Result<(), TransportError> {
         let word = self.word(0)?;
         let (_, peer) = self.turns();
-        let mut slice = SLICE;
+        let (mut slice, longest) = slices(self.side);
         if self.spin.finds(|| self.has_turn(word))? {
             return Ok(());
         }
@@ -123,9 +130,7 @@ impl Window {
                     if is_gone() && !self.has_turn(word)? {
                         return Err(TransportError::Closed);
                     }
-                    if self.side == Side::Server {
-                        slice = slice.saturating_mul(2).min(SERVER_SLICE_MAX);
-                    }
+                    slice = slice.saturating_mul(2).min(longest);
                 }
                 Err(errno) => return Err(TransportError::os(errno)),
             }

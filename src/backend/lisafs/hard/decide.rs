@@ -8,7 +8,7 @@ use crate::abi::{Call, Errno, Error, FileType, InodeKey, Name, NameBuf, Result, 
 use crate::backend::lisafs::{LisaFs, LisaNode};
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::ThreadId;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -65,15 +65,9 @@ pub(super) enum Verdict {
 pub(super) struct Questions {
     open: Mutex<HashMap<ThreadId, Question>>,
     count: AtomicUsize,
-    undecided: AtomicU64,
 }
 
 impl Questions {
-    /// How many could not be decided.
-    pub(super) fn undecided(&self) -> u64 {
-        self.undecided.load(Ordering::Relaxed)
-    }
-
     /// Notes that the request for `change`, sent at `since` or later, may have been carried out; `before` had the name that
     /// comes or goes by it.
     pub(super) fn ask(&self, change: Change, before: Option<InodeKey>, since: SystemTime) {
@@ -96,13 +90,6 @@ impl Questions {
         let question = open.remove(&std::thread::current().id());
         self.count.store(open.len(), Ordering::Release);
         question.filter(|question| question.change == *change)
-    }
-
-    /// Counts a change that cannot be decided: `EIO`.
-    pub(super) fn undecidable<T>(&self, change: &Change) -> Result<T> {
-        self.undecided.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!(target: "wasi_gofer::lisafs", ?change, "nobody knows whether a change was made");
-        Err(Errno::Io.into())
     }
 }
 

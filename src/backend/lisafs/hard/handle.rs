@@ -51,26 +51,31 @@ impl HardHandle {
 
     /// The handle of a connection that has not ended. `ESTALE` where the file is not found any more.
     fn live(&self, call: &Call) -> Result<Arc<LisaHandle>> {
+        self.live_and_found(call).map(|(own, _)| own)
+    }
+
+    /// As [`HardHandle::live`], with the attributes that the file had when it was found, where it had to be for this call.
+    fn live_and_found(&self, call: &Call) -> Result<(Arc<LisaHandle>, Option<Stat>)> {
         let session = self.sessions.live(call)?;
         let (number, own) = {
             let own = self.own.lock();
             (own.0, Arc::clone(&own.1))
         };
         if number == session.number {
-            return Ok(own);
+            return Ok((own, None));
         }
-        let opened = self.open_again(call, &session)?;
+        let (opened, found) = self.open_again(call, &session)?;
         // Its last user may be reading through the old one's descriptor.
         let before = std::mem::replace(&mut *self.own.lock(), (session.number, Arc::clone(&opened)));
         drop(before);
-        Ok(opened)
+        Ok((opened, found))
     }
 
-    fn open_again(&self, call: &Call, session: &Session) -> Result<Arc<LisaHandle>> {
+    fn open_again(&self, call: &Call, session: &Session) -> Result<(Arc<LisaHandle>, Option<Stat>)> {
         let stale = Error::Errno(Errno::Stale);
         let Some((dir, name)) = &self.place else {
             let object = Object { node: &*session.root, location: None, key: self.key, file_type: FileType::Regular };
-            return session.fs.open(call, object, self.access);
+            return Ok((session.fs.open(call, object, self.access)?, None));
         };
         let dir = find(call, session, dir)?;
         let found = session.fs.lookup(call, &dir, name.as_name())?;
@@ -79,15 +84,21 @@ impl HardHandle {
         }
         let location = Some(Location { dir: &*dir, name: name.as_name() });
         let object = Object { node: &found.node, location, key: self.key, file_type: FileType::Regular };
-        session.fs.open(call, object, self.access)
+        Ok((session.fs.open(call, object, self.access)?, Some(found.stat)))
     }
 
     /// Asks a server that is there, again where it went away meanwhile: for what comes to the same when it is done twice.
     fn asked<T>(&self, call: &Call, ask: &mut dyn FnMut(&LisaHandle) -> Result<T>) -> Result<T> {
+        self.asked_or_found(call, &mut |own, _| ask(own))
+    }
+
+    /// As [`HardHandle::asked`], for who may have its answer from what was found on the way.
+    fn asked_or_found<T>(&self, call: &Call, ask: &mut dyn FnMut(&LisaHandle, Option<Stat>) -> Result<T>) -> Result<T> {
         for _ in 0..TRIES {
-            let own =
-                self.live(call).map_err(|error| if error.is(Errno::Noent) { Errno::Stale.into() } else { error })?;
-            match ask(&own) {
+            let live = self.live_and_found(call);
+            let (own, found) =
+                live.map_err(|error| if error.is(Errno::Noent) { Errno::Stale.into() } else { error })?;
+            match ask(&own, found) {
                 Err(Error::Errno(Errno::Io)) if own.is_over() => {}
                 answer => return answer,
             }
@@ -140,9 +151,13 @@ impl Handle for HardHandle {
         if own.has_host_fd() {
             return own.append(call, bufs);
         }
-        // Without a descriptor it is a look at the length and a write there: what was written by an answer that got lost
-        // cannot be told from somebody else's.
-        self.live(call)?.append(call, bufs)
+        let own = self.live(call).map_err(|error| if error.is(Errno::Noent) { Errno::Stale.into() } else { error })?;
+        let answer = own.append(call, bufs);
+        if matches!(answer, Err(Error::Errno(Errno::Io))) && own.is_over() {
+            // What was appended by a request whose answer got lost cannot be told from what somebody else appended.
+            self.sessions.count_undecided();
+        }
+        answer
     }
 
     fn stat(&self, call: &Call) -> Result<Stat> {
@@ -150,7 +165,8 @@ impl Handle for HardHandle {
         if own.stats_here() {
             return own.stat(call);
         }
-        self.asked(call, &mut |own| own.stat(call))
+        // What it was found with was asked for behind the beginning of this call, and of the same object.
+        self.asked_or_found(call, &mut |own, found| found.map_or_else(|| own.stat(call), Ok))
     }
 
     fn stats_locally(&self) -> bool {

@@ -9,7 +9,7 @@ use crate::abi::{
     Call, Errno, Error, FileType, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs,
 };
 use crate::backend::lisafs::program::OwnTree;
-use crate::backend::lisafs::{LisaFs, LisaFsOptions, LisaHandle, LisaNode, Program};
+use crate::backend::lisafs::{LisaFs, LisaFsOptions, LisaHandle, LisaNode, Program, RpcCounts};
 use crate::backend::{
     Backend, Capabilities, ChangeQueue, Created, DirentSink, Found, FoundSink, Handle as _, Location, NodeKind, Object,
     Step, WalkEnd,
@@ -67,7 +67,13 @@ impl HardLisaFs {
     /// How many changes were answered with `EIO` because nobody knows whether they were made.
     #[must_use]
     pub fn undecided(&self) -> u64 {
-        self.questions.undecided()
+        self.sessions.undecided()
+    }
+
+    /// The counters of the requests over all connections, which go on counting while the backend is mounted.
+    #[must_use]
+    pub fn rpc_counts(&self) -> Arc<RpcCounts> {
+        Arc::clone(self.sessions.counts())
     }
 
     /// The connection for an operation.
@@ -151,7 +157,11 @@ impl HardLisaFs {
             let decided = match question.decide(call, &session.fs, own) {
                 Ok(Some(Verdict::Made)) => Some(made(&session, own)),
                 Ok(Some(Verdict::NotMade)) => None,
-                Ok(None) => return self.questions.undecidable(&change),
+                Ok(None) => {
+                    self.sessions.count_undecided();
+                    tracing::warn!(target: "wasi_gofer::lisafs", ?change, "nobody knows whether a change was made");
+                    return Err(Errno::Io.into());
+                }
                 Err(error) => Some(Err(error)),
             };
             if let Some(decided) = decided {
@@ -217,6 +227,11 @@ impl Backend for HardLisaFs {
 
     fn capabilities(&self) -> Capabilities {
         self.sessions.present().fs.capabilities()
+    }
+
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        let own = [("reattached", self.reattached()), ("undecided", self.undecided())];
+        own.into_iter().chain(self.sessions.counts().counters()).collect()
     }
 
     fn root(&self, call: &Call) -> Result<Found<HardNode>> {
@@ -405,14 +420,7 @@ impl Backend for HardLisaFs {
     }
 
     fn read_dir(&self, call: &Call, dir: &HardNode, cookie: u64, sink: &mut DirentSink<'_>) -> Result<bool> {
-        let mut told = false;
-        let answer = self.in_dir(call, dir, |session, own| {
-            session.fs.read_dir(call, own, cookie, &mut |entry| {
-                told = true;
-                sink(entry)
-            })
-        });
-        listed(answer, told)
+        self.in_dir(call, dir, |session, own| session.fs.read_dir(call, own, cookie, sink))
     }
 
     fn read_dir_found(
@@ -422,15 +430,12 @@ impl Backend for HardLisaFs {
         cookie: u64,
         sink: &mut FoundSink<'_, HardNode>,
     ) -> Result<bool> {
-        let mut told = false;
-        let answer = self.in_dir(call, dir, |session, own| {
+        self.in_dir(call, dir, |session, own| {
             session.fs.read_dir_found(call, own, cookie, &mut |entry, found| {
-                told = true;
                 let place = Some((dir, entry.name));
                 sink(entry, found.map(|found| HardNode::found(session, found, place)))
             })
-        });
-        listed(answer, told)
+        })
     }
 
     fn statfs(&self, call: &Call) -> Result<StatFs> {
@@ -512,13 +517,5 @@ impl Backend for HardLisaFs {
 impl fmt::Debug for HardLisaFs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HardLisaFs").field("sessions", &self.sessions).finish_non_exhaustive()
-    }
-}
-
-/// What a listing came to. What was told is told: whoever lists on asks behind it.
-fn listed(answer: Result<bool>, told: bool) -> Result<bool> {
-    match answer {
-        Err(Error::Unbound) if told => Err(Errno::Io.into()),
-        answer => answer,
     }
 }

@@ -39,14 +39,19 @@ impl HardQueue {
     /// The queue of a connection; the watches of the one before end with it.
     fn queue_of(&self, session: &Session) -> Result<Arc<dyn ChangeQueue<LisaNode>>> {
         let mut own = self.own.write();
+        let mut before = None;
         if own.session != session.number {
             let mut next = Own::of(session).ok_or(Errno::Opnotsupp)?;
             let ended: Vec<WatchId> = own.watches.iter().map(|id| own.outside(*id)).collect();
             next.lost = std::mem::take(&mut own.lost);
             next.lost.extend(ended);
-            *own = next;
+            before = Some(std::mem::replace(&mut *own, next));
         }
-        Ok(Arc::clone(&own.queue))
+        let queue = Arc::clone(&own.queue);
+        // The end of a queue takes the kernel some milliseconds, in which nobody need wait who asks whether something changed.
+        drop(own);
+        drop(before);
+        Ok(queue)
     }
 }
 

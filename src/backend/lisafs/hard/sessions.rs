@@ -3,7 +3,7 @@
 use crate::abi::{Call, Errno, Error, FileType, InodeKey, Result};
 use crate::backend::Backend;
 use crate::backend::lisafs::connection::{CALL_CHECK, goes_on};
-use crate::backend::lisafs::{LisaFs, LisaFsOptions, LisaNode};
+use crate::backend::lisafs::{LisaFs, LisaFsOptions, LisaNode, RpcCounts};
 use crate::sync::{expired, monotonic};
 use parking_lot::{Condvar, Mutex, RwLock};
 use std::fmt;
@@ -39,12 +39,17 @@ pub(super) struct Sessions {
     made: Condvar,
     /// How many were made behind the first.
     again: AtomicU64,
+    /// Changes whose outcome nobody knows.
+    undecided: AtomicU64,
+    /// Requests over all of them.
+    counts: Arc<RpcCounts>,
 }
 
 impl Sessions {
     /// The first connection.
     pub(super) fn begin(call: &Call, connect: Connect, options: LisaFsOptions) -> Result<Sessions> {
-        let first = Session::begin(call, 0, &connect, &options)?;
+        let counts = Arc::<RpcCounts>::default();
+        let first = Session::begin(call, 0, &connect, (&options, &counts))?;
         Ok(Sessions {
             root_key: first.fs.root_key(),
             root_type: first.root.file_type,
@@ -54,6 +59,8 @@ impl Sessions {
             making: Mutex::new(false),
             made: Condvar::new(),
             again: AtomicU64::new(0),
+            undecided: AtomicU64::new(0),
+            counts,
         })
     }
 
@@ -64,6 +71,20 @@ impl Sessions {
     /// How many connections were made behind the first.
     pub(super) fn again(&self) -> u64 {
         self.again.load(Ordering::Relaxed)
+    }
+
+    /// How many changes ended with an errno that says so little as that they may have been made.
+    pub(super) fn undecided(&self) -> u64 {
+        self.undecided.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_undecided(&self) {
+        self.undecided.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Requests over all connections.
+    pub(super) fn counts(&self) -> &Arc<RpcCounts> {
+        &self.counts
     }
 
     /// The present connection, which may have ended.
@@ -120,7 +141,7 @@ impl Sessions {
 
     fn make(&self, call: &Call, last: u64) -> Result<Arc<Session>> {
         goes_on(call)?;
-        let next = Session::begin(call, last.saturating_add(1), &self.connect, &self.options)?;
+        let next = Session::begin(call, last.saturating_add(1), &self.connect, (&self.options, &self.counts))?;
         if (next.fs.root_key(), next.root.file_type) != (self.root_key, self.root_type) {
             tracing::error!(target: "wasi_gofer::lisafs", "the server that came back serves another directory");
             return Err(Errno::Stale.into());
@@ -154,8 +175,13 @@ impl fmt::Debug for Sessions {
 }
 
 impl Session {
-    fn begin(call: &Call, number: u64, connect: &Connect, options: &LisaFsOptions) -> Result<Session> {
-        let fs = LisaFs::connect_by(call, connect()?, options.clone())?;
+    fn begin(
+        call: &Call,
+        number: u64,
+        connect: &Connect,
+        (options, counts): (&LisaFsOptions, &Arc<RpcCounts>),
+    ) -> Result<Session> {
+        let fs = LisaFs::connect_counted(call, connect()?, options.clone(), Arc::clone(counts))?;
         let root = Arc::new(fs.root(call)?.node);
         Ok(Session { number, fs, root })
     }

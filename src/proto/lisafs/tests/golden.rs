@@ -135,6 +135,10 @@ fn messages_of_ours_are_the_bytes_that_are_documented() {
     assert_eq!(frame(Mid::REMOVE_WATCH, &()), hex("00000000 0201 0000"));
     let list = ReadDirStat { fd: FdId::new(3), count: -65_536 };
     assert_eq!(request(&list), hex("10000000 0301 0000 | 0300000000000000 0000ffff 00000000"));
+    let append = request(&Append { fd: FdId::new(3), data: b"line\n" });
+    assert_eq!(append, hex("11000000 0401 0000 | 0300000000000000 05000000 6c696e650a"));
+    let appended = frame(Mid::APPEND, &AppendReply { end: 10, count: 5 });
+    assert_eq!(appended, hex("10000000 0401 0000 | 0a00000000000000 0500000000000000"));
     let mut listed = Vec::new();
     let mut writer = Writer::new(&mut listed, 1 << 20);
     let stat = Statx { mask: 0xfff.into(), ..Statx::default() };

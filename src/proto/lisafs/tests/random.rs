@@ -153,6 +153,7 @@ fn counts_that_lie_are_short_whatever_follows() {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         let write = [&[0; 16][..], &count.to_le_bytes()].concat();
         assert_eq!(decode::<PWrite<'_>>(&write), Err(DecodeError::Short), "{count}");
+        assert_eq!(decode::<Append<'_>>(&write[8..]), Err(DecodeError::Short), "{count}");
     }
 }
 

@@ -133,6 +133,7 @@ pub(super) fn requests<'r>(parts: &'r Parts, names: &'r [Name<'r>]) -> Vec<AnyRe
         AnyRequest::AddWatch(AddWatch { queue: fd, dir }),
         AnyRequest::RemoveWatch(RemoveWatch { queue: fd, watches: &parts.watches }),
         AnyRequest::ReadDirStat(ReadDirStat { fd, count: signed }),
+        AnyRequest::Append(Append { fd, data }),
     ]
 }
 
@@ -196,5 +197,6 @@ pub(super) fn replies<'r>(
         AnyReply::AddWatch(AddWatchReply { watch: i as i32, flags: j }),
         AnyReply::RemoveWatch(()),
         AnyReply::ReadDirStat(decode(stat_dirents).expect("entries")),
+        AnyReply::Append(AppendReply { end: a, count: b }),
     ]
 }

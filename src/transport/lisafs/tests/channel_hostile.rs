@@ -134,9 +134,9 @@ fn descriptors_that_are_announced_and_did_not_come_are_none() {
         let (client, _raw, opened) = open(count, |_| ());
         assert_eq!((opened, client.ended()), (Ok(0), None), "{count}");
     }
-    // A socket that is closed has none, either.
-    let (mut client, mut raw) = channel();
-    (raw.socket, _) = sockets(SocketType::SEQPACKET);
+    // A socket at its end has none, either. (One that is closed is a peer that has gone.)
+    let (mut client, raw) = channel();
+    rustix::net::shutdown(&raw.socket, rustix::net::Shutdown::Write).expect("its end");
     let serving = answers(raw, |raw| {
         raw.pass_whole(&data(Mid::OPEN_AT, 2, &payload(&OpenReply { fd: FD })));
     });
