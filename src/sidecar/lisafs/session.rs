@@ -50,6 +50,12 @@ const OFFERED: &[Mid] = &[
 /// Messages that are in force where extended attributes are served.
 const OFFERED_XATTRS: &[Mid] = &[Mid::F_GET_XATTR, Mid::F_SET_XATTR, Mid::F_LIST_XATTR, Mid::F_REMOVE_XATTR];
 
+/// Messages that are in force where clients may make sockets.
+const OFFERED_CREATING: &[Mid] = &[Mid::BIND_AT, Mid::LISTEN, Mid::ACCEPT];
+
+/// Messages that are in force where clients may connect to sockets.
+const OFFERED_OPENING: &[Mid] = &[Mid::CONNECT];
+
 /// One connection. Its messages may be answered by several threads at once, each in a different order then: whoever sends
 /// them beside each other does not know which comes first.
 #[derive(Debug)]
@@ -87,6 +93,9 @@ impl Session {
             AnyRequest::OpenCreateAt(open) => return self.open_create_at(open, to),
             AnyRequest::Channel(_) => return self.channel(to),
             AnyRequest::ChangeQueue(_) => return self.change_queue(to),
+            AnyRequest::Connect(connect) => return self.connect(connect),
+            AnyRequest::BindAt(bind) => return self.bind_at(bind, to),
+            AnyRequest::Accept(accept) => return self.accept(accept, to),
             AnyRequest::Mount(_) => self.mount(to),
             AnyRequest::FStat(stat) => self.f_stat(stat, to),
             AnyRequest::SetStat(set) => self.set_stat(set, to),
@@ -104,7 +113,6 @@ impl Session {
             AnyRequest::FAllocate(allocate) => self.f_allocate(allocate),
             AnyRequest::ReadLinkAt(read) => self.read_link_at(read, to),
             AnyRequest::Flush(flush) => self.flush(flush),
-            AnyRequest::Connect(connect) => self.connect(connect),
             AnyRequest::UnlinkAt(unlink) => self.unlink_at(unlink),
             AnyRequest::RenameAt(names) => self.rename_at(&RenameAt2 { names: *names, flags: 0 }),
             AnyRequest::Getdents64(list) => self.getdents64(list, to),
@@ -112,10 +120,8 @@ impl Session {
             AnyRequest::FSetXattr(set) => self.f_set_xattr(set),
             AnyRequest::FListXattr(list) => self.f_list_xattr(list, to),
             AnyRequest::FRemoveXattr(remove) => self.f_remove_xattr(remove),
-            AnyRequest::BindAt(bind) => self.bind_at(bind),
-            AnyRequest::Listen(listen) => self.no_socket(listen.socket),
-            AnyRequest::Accept(accept) => self.no_socket(accept.socket),
-            AnyRequest::ConnectWithCreds(connect) => self.connect(&connect.connect),
+            AnyRequest::Listen(listen) => self.listen(listen),
+            AnyRequest::ConnectWithCreds(connect) => self.connect_with_creds(connect),
             AnyRequest::RenameAt2(rename) => self.rename_at(rename),
             AnyRequest::AddWatch(add) => self.add_watch(add, to),
             AnyRequest::RemoveWatch(remove) => self.remove_watch(remove),
@@ -128,8 +134,15 @@ impl Session {
     fn mount(&self, to: &mut Writer<'_>) -> Result<(), Error> {
         let root = self.shared.tree.root();
         let stat = Statx::from_stat(&self.stat_node(root)?);
-        let xattrs = if self.shared.export.xattrs { OFFERED_XATTRS } else { &[] };
-        let mids: Vec<U16> = OFFERED.iter().chain(xattrs).map(|mid| U16::new(mid.0)).collect();
+        let (export, sockets) = (&self.shared.export, self.shared.export.sockets());
+        let offered = [
+            (true, OFFERED),
+            (export.xattrs, OFFERED_XATTRS),
+            (sockets.creates(), OFFERED_CREATING),
+            (sockets.opens(), OFFERED_OPENING),
+        ];
+        let offered = offered.into_iter().filter(|(is, _)| *is).flat_map(|(_, mids)| mids);
+        let mids: Vec<U16> = offered.map(|mid| U16::new(mid.0)).collect();
         let mut ids = self.ids.lock();
         ids.room(1, 0)?;
         let inode = Inode { control: ids.add_control(Arc::clone(root)), stat };
