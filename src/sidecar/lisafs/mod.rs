@@ -13,7 +13,7 @@
 //!
 //! # Where it does less
 //!
-//! Unless the export says otherwise, there is no way to the host's sockets (`Connect`, `BindAt`: `EOPNOTSUPP`), as they lead
+//! Unless the export says otherwise, there is no way to the host's sockets (`Connect`, `BindAt`: `EPERM`), as they lead
 //! to whoever listens there. Nobody connects as another user (`ConnectWithCreds`: `EOPNOTSUPP`). Who makes a socket to take
 //! connections gets what tells him of them, and not the socket. Devices are not opened (`EPERM`).
 

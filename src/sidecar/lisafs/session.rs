@@ -15,7 +15,8 @@ use zerocopy::little_endian::U16;
 /// The descriptors that go with an answer.
 pub(super) type Donations = SmallVec<[Donation; 2]>;
 
-/// Messages that are always in force.
+/// Messages that are always in force. Those about sockets are also where they are refused: to gVisor's sentry a server that
+/// offers none is no place for sockets at all, also for those of its own.
 const OFFERED: &[Mid] = &[
     Mid::MOUNT,
     Mid::CHANNEL,
@@ -37,9 +38,13 @@ const OFFERED: &[Mid] = &[
     Mid::F_ALLOCATE,
     Mid::READ_LINK_AT,
     Mid::FLUSH,
+    Mid::CONNECT,
     Mid::UNLINK_AT,
     Mid::RENAME_AT,
     Mid::GETDENTS64,
+    Mid::BIND_AT,
+    Mid::LISTEN,
+    Mid::ACCEPT,
     Mid::RENAME_AT2,
     Mid::CHANGE_QUEUE,
     Mid::ADD_WATCH,
@@ -49,12 +54,6 @@ const OFFERED: &[Mid] = &[
 
 /// Messages that are in force where extended attributes are served.
 const OFFERED_XATTRS: &[Mid] = &[Mid::F_GET_XATTR, Mid::F_SET_XATTR, Mid::F_LIST_XATTR, Mid::F_REMOVE_XATTR];
-
-/// Messages that are in force where clients may make sockets.
-const OFFERED_CREATING: &[Mid] = &[Mid::BIND_AT, Mid::LISTEN, Mid::ACCEPT];
-
-/// Messages that are in force where clients may connect to sockets.
-const OFFERED_OPENING: &[Mid] = &[Mid::CONNECT];
 
 /// One connection. Its messages may be answered by several threads at once, each in a different order then: whoever sends
 /// them beside each other does not know which comes first.
@@ -134,15 +133,8 @@ impl Session {
     fn mount(&self, to: &mut Writer<'_>) -> Result<(), Error> {
         let root = self.shared.tree.root();
         let stat = Statx::from_stat(&self.stat_node(root)?);
-        let (export, sockets) = (&self.shared.export, self.shared.export.sockets());
-        let offered = [
-            (true, OFFERED),
-            (export.xattrs, OFFERED_XATTRS),
-            (sockets.creates(), OFFERED_CREATING),
-            (sockets.opens(), OFFERED_OPENING),
-        ];
-        let offered = offered.into_iter().filter(|(is, _)| *is).flat_map(|(_, mids)| mids);
-        let mids: Vec<U16> = offered.map(|mid| U16::new(mid.0)).collect();
+        let xattrs = if self.shared.export.xattrs { OFFERED_XATTRS } else { &[] };
+        let mids: Vec<U16> = OFFERED.iter().chain(xattrs).map(|mid| U16::new(mid.0)).collect();
         let mut ids = self.ids.lock();
         ids.room(1, 0)?;
         let inode = Inode { control: ids.add_control(Arc::clone(root)), stat };

@@ -1,4 +1,5 @@
-//! Sockets of the export: those of the host, to connect to, and those that clients make, to take connections.
+//! Sockets of the export: those of the host, to connect to, and those that clients make, to take connections. What the
+//! export does not give is `EPERM`, for which gVisor's sentry makes a socket of its own in place of one of the host.
 
 use super::bound_socket::{BoundSocket, readiness};
 use super::open_file::Donation;
@@ -28,7 +29,7 @@ impl Session {
     pub(super) fn connect(&self, request: &Connect) -> Result<Donations> {
         let node = self.socket_of(request.fd)?;
         if !self.shared.export.sockets().opens() {
-            return Err(Errno::Opnotsupp.into());
+            return Err(Errno::Perm.into());
         }
         let kind = Kind::from_raw(request.socket_type).ok_or(Errno::Nxio)?;
         let tree = &self.shared.tree;
@@ -52,7 +53,7 @@ impl Session {
             return Err(Errno::Notdir.into());
         }
         if !export.sockets().creates() {
-            return Err(Errno::Opnotsupp.into());
+            return Err(Errno::Perm.into());
         }
         let kind = Kind::from_raw(request.socket_type).ok_or(Errno::Nxio)?;
         let host = self.shared.tree.host();
