@@ -111,6 +111,8 @@ errnos! {
     Ilseq = 84,
     /// Not a socket.
     Notsock = 88,
+    /// A socket of another type.
+    Prototype = 91,
     /// Not supported here.
     Opnotsupp = 95,
     /// The deadline of the call passed.

@@ -27,6 +27,8 @@ Serve a directory to clients that speak lisafs, from a jail.
       --ro                Refuse every change
       --jail MODE         auto (what this machine permits), require (all of it, or an error), off [default: auto]
       --xattrs            Serve extended attributes of users
+      --host-uds WHICH    Sockets that clients get at: none, open (connect to those that are there), create (make some),
+                          all [default: none]
       --uid N, --gid N    Owner and group of what is made by a client that names none
       --allow-uid N       Take connections of this user too, beside the own one and root; may be repeated
       --connections N     Connections at once [default: 16]
@@ -97,6 +99,9 @@ fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Asked, String>
             "--socket" => endpoint = Some(Endpoint::Socket(value()?.into())),
             "--jail" => {
                 config.jail = word(&option, &value()?)?.parse().map_err(|error| format!("`--jail`: {error}"))?
+            }
+            "--host-uds" => {
+                config.host_uds = word(&option, &value()?)?.parse().map_err(|error| format!("`--host-uds`: {error}"))?
             }
             "--uid" => config.uid = Some(number(&option, &value()?)?),
             "--gid" => config.gid = Some(number(&option, &value()?)?),

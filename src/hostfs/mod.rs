@@ -21,6 +21,7 @@ pub(crate) mod create;
 pub(crate) mod data;
 pub(crate) mod dirents;
 pub(crate) mod errno;
+pub(crate) mod held_path;
 mod host;
 pub(crate) mod lineage;
 pub(crate) mod link;
@@ -33,6 +34,8 @@ pub(crate) mod open;
 pub(crate) mod remove;
 pub(crate) mod rename;
 pub(crate) mod set_stat;
+#[cfg(feature = "sidecar")]
+pub(crate) mod socket;
 pub(crate) mod stat;
 pub(crate) mod statfs;
 pub(crate) mod symlink;

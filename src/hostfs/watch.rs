@@ -10,7 +10,7 @@
 
 use super::errno::{from_os, retry};
 use super::statfs::{is_overlay, statfs};
-use super::{Host, walk};
+use super::{Host, held_path, walk};
 use crate::abi::{Errno, Error, Result};
 use parking_lot::Mutex;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -18,8 +18,6 @@ use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::fs::{OFlags, fcntl_getfl, ioctl_getflags};
 use rustix::io::Errno as OsErrno;
 use std::collections::HashSet;
-#[cfg(feature = "sidecar")]
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Filesystems whose changes all pass through this kernel, by their magic: ext2/3/4, XFS, Btrfs, F2FS, tmpfs, bcachefs,
 /// and overlayfs as seen from above. Never network and cluster filesystems, FUSE, or 9P.
@@ -214,7 +212,8 @@ fn watch(queue: &OwnedFd, dir: BorrowedFd<'_>) -> Result<i32> {
         | WatchFlags::DELETE_SELF
         | WatchFlags::MOVE_SELF
         | WatchFlags::ONLYDIR;
-    add_watch(queue, dir, mask)
+    // By the descriptor, never by a path of the host: what is watched is what is held.
+    held_path::of_dir(dir, |path| retry(|| inotify::add_watch(queue, path, mask)))
 }
 
 /// A queue that is handed out: somebody else reads it. It is never kept for another, as he would hear of that one's
@@ -262,32 +261,6 @@ impl AsFd for HandedOut {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
-}
-
-/// Whether watches are added by the working directory.
-#[cfg(feature = "sidecar")]
-static BY_WORKING_DIRECTORY: AtomicBool = AtomicBool::new(false);
-
-/// Adds watches by the working directory from now on: for a process without `/proc`, that has the working directory for
-/// itself. (There `/proc/...` would be a path in what it serves, which its clients make.)
-#[cfg(feature = "sidecar")]
-pub(crate) fn go_by_working_directory() {
-    BY_WORKING_DIRECTORY.store(true, Ordering::Relaxed);
-}
-
-/// By the descriptor, never by a path of the host: what is watched is what is held.
-fn add_watch(queue: &OwnedFd, dir: BorrowedFd<'_>, mask: WatchFlags) -> Result<i32> {
-    #[cfg(feature = "sidecar")]
-    if BY_WORKING_DIRECTORY.load(Ordering::Relaxed) {
-        // The working directory is the process's, not the thread's.
-        static WORKING_DIRECTORY: Mutex<()> = Mutex::new(());
-        let _mine = WORKING_DIRECTORY.lock();
-        retry(|| rustix::process::fchdir(dir))?;
-        return retry(|| inotify::add_watch(queue, c".", mask));
-    }
-    // The thread's own table, as the process's first thread may have ended.
-    let path = format!("/proc/thread-self/fd/{}", dir.as_raw_fd());
-    retry(|| inotify::add_watch(queue, path.as_str(), mask))
 }
 
 /// Hands out the events of one read; `None` when they are cut off, which the kernel never does.

@@ -1,6 +1,7 @@
 //! What a program that serves is told.
 
 use super::export::Limits;
+use super::host_uds::HostUds;
 use super::jail::JailMode;
 use std::fmt;
 use std::os::fd::RawFd;
@@ -29,6 +30,8 @@ pub struct Config {
     pub read_only: bool,
     /// Whether extended attributes of users are served.
     pub xattrs: bool,
+    /// Which unix sockets clients get at.
+    pub host_uds: HostUds,
     /// Owner of what is made by a client that names none.
     pub uid: Option<u32>,
     /// Group of what is made by a client that names none.
@@ -49,7 +52,7 @@ pub struct Config {
 
 impl Config {
     /// A directory for clients of an endpoint, with everything else as it is unless somebody says otherwise: writable, no
-    /// extended attributes, the jail as far as this machine permits, 65,536 descriptors, a drain of 10 s.
+    /// extended attributes or sockets, the jail as far as this machine permits, 65,536 descriptors, a drain of 10 s.
     #[must_use]
     pub fn new(root: PathBuf, endpoint: Endpoint) -> Config {
         Config {
@@ -57,6 +60,7 @@ impl Config {
             endpoint,
             read_only: false,
             xattrs: false,
+            host_uds: HostUds::None,
             uid: None,
             gid: None,
             jail: JailMode::Auto,

@@ -1,5 +1,6 @@
 //! What is served, and to what extent.
 
+use super::host_uds::HostUds;
 use super::processors::processors;
 use crate::abi::{Errno, FileType, Result};
 use crate::hostfs::errno::from_std;
@@ -64,6 +65,7 @@ pub struct Export {
     pub(super) host: Host,
     pub(super) read_only: bool,
     pub(super) xattrs: bool,
+    host_uds: HostUds,
     pub(super) uid: Option<u32>,
     pub(super) gid: Option<u32>,
     pub(super) limits: Limits,
@@ -81,6 +83,7 @@ impl Export {
             host,
             read_only: false,
             xattrs: false,
+            host_uds: HostUds::None,
             uid: None,
             gid: None,
             limits: Limits::default(),
@@ -108,6 +111,18 @@ impl Export {
     pub fn xattrs(mut self, xattrs: bool) -> Export {
         self.xattrs = xattrs;
         self
+    }
+
+    /// Which unix sockets clients get at; none unless this says otherwise. In a read-only export none are made.
+    #[must_use]
+    pub fn host_uds(mut self, host_uds: HostUds) -> Export {
+        self.host_uds = host_uds;
+        self
+    }
+
+    /// What clients get at, whatever else they may not do.
+    pub(super) fn sockets(&self) -> HostUds {
+        self.host_uds.in_export(self.read_only)
     }
 
     /// Owner and group of what is made by a client that names none; where this names none either, they are those that

@@ -19,6 +19,7 @@
 mod config;
 mod endpoint;
 mod export;
+mod host_uds;
 pub mod jail;
 mod lisafs;
 mod processors;
@@ -31,5 +32,6 @@ mod tree;
 pub use config::{Config, Endpoint, ServeError};
 pub use endpoint::inherited;
 pub use export::{Export, Limits};
+pub use host_uds::HostUds;
 pub use program::serve;
 pub use server::Server;

@@ -35,6 +35,7 @@ pub fn serve(config: &Config, say: &mut dyn FnMut(&str)) -> Result<(), ServeErro
         .descriptors(config.descriptors)
         .listens(matches!(socket, Socket::Listener(_)))
         .xattrs(config.xattrs)
+        .host_uds(config.host_uds)
         .dies_with_parent(config.dies_with_parent);
     if config.jail == JailMode::Off {
         limit_descriptors(config.descriptors);
@@ -44,6 +45,7 @@ pub fn serve(config: &Config, say: &mut dyn FnMut(&str)) -> Result<(), ServeErro
     let (root, stop) = inside.into_descriptors();
     let failed = |error: Error| ServeError::new("--root", error.errno());
     let export = Export::new(root).map_err(failed)?.read_only(config.read_only).xattrs(config.xattrs);
+    let export = export.host_uds(config.host_uds);
     let server = Server::lisafs(export.owner(config.uid, config.gid).limits(config.limits)).map_err(failed)?;
     let served = match socket {
         Socket::Connection(stream) => server.run_one(stream, stop.as_fd(), config.drain),

@@ -4,14 +4,14 @@ use crate::runsc::{program, starting};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::{FdFlags, fcntl_setfd};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{PipeReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use wasi_gofer::sidecar::{Export, Server};
+use wasi_gofer::sidecar::{Export, HostUds, Server};
 use wasi_gofer::transport::Stream;
 
 /// How long anything of it may take.
@@ -38,16 +38,16 @@ fn skipped(test: &str, what: &str) {
 }
 
 /// The program that runs in the sandbox; `None` where it cannot be made.
-fn compiled(root: &Path) -> Option<()> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/sentry.c");
+fn compiled(source: &str, root: &Path) -> Option<()> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(source);
     let made = Command::new("cc").args(["-static", "-O1", "-o"]).arg(root.join("program")).arg(source).output();
     made.ok().filter(|made| made.status.success()).map(|_| ())
 }
 
-fn spawn(runsc: &OsStr, bundle: &Path, root: &Path, gofer: UnixStream, access: &str) -> Sandbox {
+fn spawn(runsc: &OsStr, bundle: &Path, root: &Path, gofer: UnixStream, flags: &[&str], args: &[&str]) -> Sandbox {
     let config = serde_json::json!({
         "ociVersion": "1.0.2",
-        "process": { "user": { "uid": 0, "gid": 0 }, "args": ["/program"], "cwd": "/" },
+        "process": { "user": { "uid": 0, "gid": 0 }, "args": args, "cwd": "/" },
         "root": { "path": root, "readonly": false },
         "mounts": [],
     });
@@ -71,7 +71,8 @@ fn spawn(runsc: &OsStr, bundle: &Path, root: &Path, gofer: UnixStream, access: &
     let [spec, listener, start, mounts_fd, gofer, stdin, stdout, stderr] = &numbers;
     let child = Command::new(runsc)
         .args(["--TESTONLY-unsafe-nonroot", "--platform=ptrace", "--network=none", "--overlay2=none"])
-        .args([access, "boot", "--bundle"])
+        .args(flags)
+        .args(["boot", "--bundle"])
         .arg(bundle)
         .args(["--spec-fd", spec, "--controller-fd", listener, "--start-sync-fd", start, "--mounts-fd", mounts_fd])
         .args(["--io-fds", gofer, "--stdio-fds", stdin, "--stdio-fds", stdout, "--stdio-fds", stderr])
@@ -102,27 +103,53 @@ impl Sandbox {
     }
 }
 
+/// A directory with a program in it, and gVisor's.
+struct Prepared {
+    runsc: OsString,
+    dir: tempfile::TempDir,
+    root: PathBuf,
+}
+
+impl Prepared {
+    /// `None`, and a line that says so, where one of them cannot be.
+    fn with(test: &str, source: &str) -> Option<Prepared> {
+        let runsc = program(test)?;
+        let version = Command::new(&runsc).arg("--version").output().expect("runsc starts");
+        if !String::from_utf8_lossy(&version.stdout).contains("20221219") {
+            skipped(test, "another version than that of 2022 is started in another way");
+            return None;
+        }
+        let dir = tempfile::tempdir().expect("a directory");
+        let root = dir.path().join("root");
+        std::fs::create_dir(&root).expect("made");
+        std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o755)).expect("set");
+        if compiled(source, &root).is_none() {
+            skipped(test, "there is no compiler that links statically");
+            return None;
+        }
+        Some(Prepared { runsc, dir, root })
+    }
+
+    /// Starts the program over our server, which serves as `with` says for as long as it is kept.
+    fn start(&self, with: impl FnOnce(Export) -> Export, flags: &[&str], args: &[&str]) -> (Sandbox, Server) {
+        let export = with(Export::open_ambient(&self.root).expect("a directory"));
+        let server = Server::lisafs(export).expect("serves");
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        server.serve(Stream::new(ours.into()).expect("a stream")).expect("served");
+        let mut sandbox = spawn(&self.runsc, self.dir.path(), &self.root, theirs, flags, args);
+        sandbox.ask("StartRoot");
+        (sandbox, server)
+    }
+}
+
 /// Runs the program in a sandbox of gVisor's over a directory that is served, and looks at what it left.
 fn runs(test: &str, access: &str) {
-    let Some(runsc) = program(test) else { return };
-    let version = Command::new(&runsc).arg("--version").output().expect("runsc starts");
-    if !String::from_utf8_lossy(&version.stdout).contains("20221219") {
-        return skipped(test, "another version than that of 2022 is started in another way");
-    }
-    let dir = tempfile::tempdir().expect("a directory");
-    let root = dir.path().join("root");
+    let Some(prepared) = Prepared::with(test, "sentry.c") else { return };
+    let root = &prepared.root;
     std::fs::create_dir_all(root.join("many")).expect("made");
-    if compiled(&root).is_none() {
-        return skipped(test, "there is no compiler that links statically");
-    }
     std::fs::write(root.join("in"), "hello\n").expect("written");
     (0..100).for_each(|index| std::fs::write(root.join(format!("many/file-{index}")), "").expect("written"));
-    std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o755)).expect("set");
-    let server = Server::lisafs(Export::open_ambient(&root).expect("a directory")).expect("serves");
-    let (ours, theirs) = UnixStream::pair().expect("a pair");
-    server.serve(Stream::new(ours.into()).expect("a stream")).expect("served");
-    let mut sandbox = spawn(&runsc, dir.path(), &root, theirs, access);
-    sandbox.ask("StartRoot");
+    let (mut sandbox, _server) = prepared.start(std::convert::identity, &[access], &["/program"]);
     // The number is where in the program something went wrong.
     assert_eq!(sandbox.ask("Wait"), 0, "{access}");
     assert_eq!(std::fs::read(root.join("dir/moved")).expect("there"), b"from inside\n");
@@ -138,4 +165,46 @@ fn runs(test: &str, access: &str) {
 fn sentry_reads_writes_lists_and_renames_over_our_server() {
     runs("sentry, exclusive", "--file-access=exclusive");
     runs("sentry, shared", "--file-access=shared");
+}
+
+/// Says a word over a connection, and hears one.
+fn says(mut peer: UnixStream) {
+    peer.set_read_timeout(Some(PATIENCE)).expect("set");
+    peer.write_all(b"world").expect("sent");
+    let mut read = [0; 5];
+    peer.read_exact(&mut read).expect("read");
+    assert_eq!(&read, b"hello");
+}
+
+#[test]
+fn sentry_takes_connections_of_the_host_and_connects_to_it_over_our_server() {
+    let Some(prepared) = Prepared::with("sentry, sockets", "sentry_sockets.c") else { return };
+    let listener = UnixListener::bind(prepared.root.join("host")).expect("bound");
+    let with = |export: Export| export.host_uds(HostUds::All);
+    let (mut sandbox, _server) = prepared.start(with, &["--host-uds=all"], &["/program", "host"]);
+    let host = std::thread::spawn({
+        let root = prepared.root.clone();
+        move || {
+            let begun = std::time::Instant::now();
+            while !root.join("ready").exists() {
+                assert!(begun.elapsed() < PATIENCE, "it makes no socket");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            says(UnixStream::connect(root.join("made")).expect("connected"));
+            says(listener.accept().expect("accepted").0);
+        }
+    });
+    assert_eq!(sandbox.ask("Wait"), 0);
+    host.join().expect("it was heard");
+}
+
+#[test]
+fn sentry_has_sockets_of_its_own_over_our_server_that_has_none() {
+    let Some(prepared) = Prepared::with("sentry, its own sockets", "sentry_sockets.c") else { return };
+    let listener = UnixListener::bind(prepared.root.join("host")).expect("bound");
+    listener.set_nonblocking(true).expect("set");
+    let (mut sandbox, _server) = prepared.start(std::convert::identity, &[], &["/program", "alone"]);
+    assert_eq!(sandbox.ask("Wait"), 0);
+    assert!(listener.accept().is_err());
+    assert!(!prepared.root.join("made").exists());
 }

@@ -4,6 +4,7 @@ use crate::subjects::ROOT;
 use crate::{connection, ending, entering, escapes, read_only, serving};
 use rustix::fs::{Mode, OFlags, open};
 use std::env::var;
+use wasi_gofer::sidecar::HostUds;
 use wasi_gofer::sidecar::jail::{InForce, Jail, JailMode, Mechanism, close_inherited};
 
 /// An option, from the environment.
@@ -12,8 +13,7 @@ pub(crate) fn option(name: &str) -> Option<String> {
 }
 
 /// The jail that the environment asks for: `MODE` (require unless it says otherwise), `READ_ONLY`, `THREADS`,
-/// `DESCRIPTORS`, `WITHOUT` (mechanisms), `LISTENS`,
-/// `DIES`.
+/// `DESCRIPTORS`, `WITHOUT` (mechanisms), `LISTENS`, `SOCKETS` (which clients get at), `DIES`.
 fn jail() -> Jail {
     let export = option("EXPORT").expect("the child of a test");
     let export = open(export, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).expect("there");
@@ -21,6 +21,7 @@ fn jail() -> Jail {
     let mut jail = Jail::new(export, option("READ_ONLY").is_some(), mode)
         .threads(option("THREADS").map_or(0, |most| most.parse().expect("a number")))
         .listens(option("LISTENS").is_some())
+        .host_uds(option("SOCKETS").map_or(HostUds::None, |which| which.parse().expect("a word")))
         .dies_with_parent(option("DIES").is_some());
     if let Some(most) = option("DESCRIPTORS") {
         jail = jail.descriptors(most.parse().expect("a number"));

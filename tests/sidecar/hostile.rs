@@ -147,7 +147,7 @@ fn garbage_is_answered_frame_by_frame_and_another_client_is_served() {
 
 #[test]
 fn garbage_for_the_program_in_its_jail_ends_no_connection_but_its_own() {
-    let program = Listening::start(&["--xattrs"]);
+    let program = Listening::start(&["--xattrs", "--host-uds=all"]);
     let (other, other_root) = program.client();
     let other = Mutex::new(other);
     let config = ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() };

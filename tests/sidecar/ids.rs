@@ -8,6 +8,7 @@ use std::sync::Arc;
 use wasi_gofer::abi::{Errno, FileType, Mode, SetStat};
 use wasi_gofer::backend::directfs::FdBudget;
 use wasi_gofer::proto::lisafs::*;
+use wasi_gofer::sidecar::{Export, HostUds};
 
 /// What a message wants to be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,11 +16,12 @@ enum Wants {
     Control,
     Open,
     Either,
+    Bound,
 }
 
 /// Every message about a file, with this number for it.
 fn messages(fd: FdId, dir: FdId) -> Vec<(&'static str, Wants, Mid, Vec<u8>)> {
-    use Wants::{Control, Either, Open};
+    use Wants::{Bound, Control, Either, Open};
     let x = name("x");
     let common = CreateCommon::new(fd, None, Mode::new(0o600));
     let node = CreateCommon::new(fd, Some(FileType::Regular), Mode::new(0o600));
@@ -66,14 +68,15 @@ fn messages(fd: FdId, dir: FdId) -> Vec<(&'static str, Wants, Mid, Vec<u8>)> {
         row("listxattr", Control, &FListXattr { fd, size: 0 }),
         row("removexattr", Control, &FRemoveXattr { fd, name: Str(b"user.x") }),
         row("bind", Control, &BindAt { common, socket_type: 1, name: x }),
-        row("listen", Wants::Either, &Listen { socket: fd, backlog: 1 }),
-        row("accept", Wants::Either, &Accept { socket: fd }),
+        row("listen", Bound, &Listen { socket: fd, backlog: 1 }),
+        row("accept", Bound, &Accept { socket: fd }),
     ]
 }
 
 #[test]
 fn number_of_nothing_or_of_another_connection_is_badf_and_of_another_kind_inval() {
-    let mut here = Here::over(tempfile::tempdir().expect("a directory"), |export| export.xattrs(true));
+    let everything = |export: Export| export.xattrs(true).host_uds(HostUds::All);
+    let mut here = Here::over(tempfile::tempdir().expect("a directory"), everything);
     let root = here.root;
     // Of the other connection: a walk gives many numbers, none of which this one has.
     std::fs::write(here.host("file"), "contents").expect("written");
@@ -89,6 +92,9 @@ fn number_of_nothing_or_of_another_connection_is_badf_and_of_another_kind_inval(
     let dir = decode::<MountReply<'_>>(&mount.1).expect("mounted").root.control;
     let opened = exchange(&mut other, Mid::OPEN_AT, &payload(&OpenAt { fd: dir, flags: 0 }));
     let open_dir = decode::<OpenReply>(&opened.1).expect("opened").fd;
+    let common = CreateCommon::new(dir, None, Mode::new(0o600));
+    let bound = exchange(&mut other, Mid::BIND_AT, &payload(&BindAt { common, socket_type: 1, name: name("s") }));
+    let socket = decode::<BindAtReply<'_>>(&bound.1).expect("bound").socket;
     let mut tried = 0;
     for unknown in [foreign, control, open, FdId::NONE, FdId::new(u64::MAX), FdId::new(1 << 32)] {
         for (what, _, mid, payload) in messages(unknown, dir) {
@@ -96,18 +102,18 @@ fn number_of_nothing_or_of_another_connection_is_badf_and_of_another_kind_inval(
             tried += 1;
         }
     }
-    for (wrong, is) in [(dir, Wants::Control), (open_dir, Wants::Open)] {
+    for (wrong, is) in [(dir, Wants::Control), (open_dir, Wants::Open), (socket, Wants::Bound)] {
         for (what, wants, mid, payload) in messages(wrong, dir) {
-            if wants == is || (wants == Wants::Either && what.starts_with("stat")) {
+            if wants == is || (wants == Wants::Either && is != Wants::Bound) {
                 continue;
             }
             assert_eq!(errno(&exchange(&mut other, mid, &payload)), Some(Errno::Inval), "{what} of a wrong kind");
             tried += 1;
         }
     }
-    assert!(tried > 220, "{tried}");
+    assert!(tried > 250, "{tried}");
     // Nothing of it did anything.
-    assert_eq!(std::fs::read_dir(here.host("")).expect("listed").count(), 1);
+    assert_eq!(std::fs::read_dir(here.host("")).expect("listed").count(), 2);
     assert_eq!(std::fs::read(here.host("file")).expect("read"), b"contents");
     assert!(here.stat(root).is_ok());
     drop((stream, other));

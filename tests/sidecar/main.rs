@@ -17,6 +17,7 @@ mod races;
 #[path = "../interop/runsc.rs"]
 #[allow(dead_code, reason = "likewise")]
 mod runsc;
+mod sockets;
 mod subject;
 mod suite;
 mod wire;

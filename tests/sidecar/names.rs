@@ -4,6 +4,7 @@ use crate::subject::Here;
 use crate::wire::{errno, exchange, payload, raw_of};
 use wasi_gofer::abi::{Errno, FileType, Mode, Name};
 use wasi_gofer::proto::lisafs::*;
+use wasi_gofer::sidecar::HostUds;
 
 /// A name that is put in, to be found among the bytes and replaced.
 const MARK: &[u8] = b"@mark@";
@@ -53,7 +54,7 @@ fn name_that_is_none_in_any_message_is_refused_and_changes_nothing() {
     std::fs::write(outside.path().join("secret"), "the secret").expect("written");
     let here = {
         let inner = tempfile::tempdir_in(outside.path()).expect("a directory");
-        Here::over(inner, |export| export)
+        Here::over(inner, |export| export.host_uds(HostUds::All))
     };
     std::fs::write(here.dir.path().join("plain"), "plain").expect("written");
     let stream = here.server.connect().expect("connected");

@@ -18,7 +18,7 @@ use wasi_gofer::transport::lisafs::Client;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_wasi-gofer-sidecar");
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
@@ -152,6 +152,30 @@ fn program_in_each_jail_serves_and_says_which_is_in_force() {
     }
 }
 
+/// The program, of a user who is nobody, over a directory that is his. For root, who may start it.
+pub(crate) fn of_nobody(options: &[&str]) -> Program {
+    let dir = tempfile::tempdir().expect("a directory");
+    chown(dir.path(), Some(65_534), Some(65_534)).expect("root may");
+    // The program itself is where that user cannot come.
+    let copy = tempfile::tempdir().expect("a directory");
+    std::fs::set_permissions(copy.path(), PermissionsExt::from_mode(0o755)).expect("set");
+    let program = copy.path().join("program");
+    // By a process of its own: what this one had open to write, a program that another test starts just then would
+    // have too, and it could not be started ("text file busy").
+    assert!(Command::new("cp").arg(PROGRAM).arg(&program).status().expect("it starts").success());
+    let (ours, theirs) = UnixStream::pair().expect("a pair");
+    // As its standard input, which it is then given under another number.
+    let script = format!("exec {} \"$@\" 7<&0 </dev/null", program.display());
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", &script, "sh", "--fd", "7", "--root"]).arg(dir.path()).args(options).uid(65_534).gid(65_534);
+    shell.stdin(Stdio::from(rustix::fd::OwnedFd::from(theirs))).stderr(Stdio::null());
+    let child = shell.spawn().expect("it starts");
+    // It keeps the other end.
+    drop(shell);
+    let (client, root) = mounted(Stream::new(ours.into()).expect("a stream"));
+    Program { client, root, child, dir }
+}
+
 #[test]
 fn program_of_an_unprivileged_user_serves_his_files_from_the_jail() {
     if !is_root() {
@@ -159,30 +183,10 @@ fn program_of_an_unprivileged_user_serves_his_files_from_the_jail() {
         return;
     }
     for mode in ["require", "off"] {
-        let dir = tempfile::tempdir().expect("a directory");
-        chown(dir.path(), Some(65_534), Some(65_534)).expect("root may");
-        std::fs::create_dir(dir.path().join("root-s")).expect("made");
-        std::fs::set_permissions(dir.path().join("root-s"), PermissionsExt::from_mode(0o700)).expect("set");
-        // The program itself is where that user cannot come.
-        let copy = tempfile::tempdir().expect("a directory");
-        std::fs::set_permissions(copy.path(), PermissionsExt::from_mode(0o755)).expect("set");
-        let program = copy.path().join("program");
-        // By a process of its own: what this one had open to write, a program that another test starts just then would
-        // have too, and it could not be started ("text file busy").
-        assert!(Command::new("cp").arg(PROGRAM).arg(&program).status().expect("it starts").success());
-        let (ours, theirs) = UnixStream::pair().expect("a pair");
-        let mut command = Command::new(&program);
-        command.args(["--jail", mode, "--root"]).arg(dir.path()).args(["--fd", "7"]).uid(65_534).gid(65_534);
-        // As its standard input, which it is then given under another number.
-        let script = format!("exec {} \"$@\" 7<&0 </dev/null", program.display());
-        let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", &script, "sh"]).args(command.get_args()).uid(65_534).gid(65_534);
-        shell.stdin(Stdio::from(rustix::fd::OwnedFd::from(theirs))).stderr(Stdio::null());
-        let child = shell.spawn().expect("it starts");
-        // It keeps the other end.
-        drop(shell);
-        let (client, root) = mounted(Stream::new(ours.into()).expect("a stream"));
-        let mut program = Program { client, root, child, dir };
+        let mut program = of_nobody(&["--jail", mode]);
+        let root = program.root;
+        std::fs::create_dir(program.host("root-s")).expect("made");
+        std::fs::set_permissions(program.host("root-s"), PermissionsExt::from_mode(0o700)).expect("set");
         use_it(&mut program);
         let private = program.control(&["root-s"]);
         let common = CreateCommon::new(private, None, Mode::new(0o700));
@@ -406,7 +410,7 @@ fn bad_command_lines_are_refused_by_the_option_s_name() {
         command.stdin(Stdio::null());
         command
     };
-    let cases: [(&[&str], &str); 15] = [
+    let cases: [(&[&str], &str); 16] = [
         (&[], "`--root`"),
         (&["--root"], "`--root` needs a value"),
         (&["--root", "/tmp", "--fd", "0"], "`--fd`"),
@@ -419,6 +423,7 @@ fn bad_command_lines_are_refused_by_the_option_s_name() {
         (&["--root", "/", "--socket", "/nowhere/socket"], "`--socket`"),
         (&["--root", "/", "--socket", "a", "--fd", "3"], "`--fd` and `--socket`"),
         (&["--root", "/", "--jail", "on"], "`--jail`"),
+        (&["--root", "/", "--host-uds", "yes"], "`--host-uds`"),
         (&["--root", "/", "--ro=yes"], "`--ro`"),
         (&["--root", "/", "--rw"], "`--rw`"),
         (&["--root", "/", "--uid", "-1"], "`--uid`"),

@@ -8,19 +8,20 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use wasi_gofer::abi::{Errno, Mode, OpenFlags, SetStat};
 use wasi_gofer::proto::lisafs::*;
+use wasi_gofer::sidecar::Export;
 use wasi_gofer::transport::lisafs::Client;
 
 /// How often a client tries while the other one swaps.
-const ATTEMPTS: usize = 3000;
+pub(crate) const ATTEMPTS: usize = 3000;
 
 /// A directory that is served, and beside it one that is not. `export/d` and `export/l` are a directory and a symbolic link
 /// to the outside, which somebody swaps for as long as `act` runs.
-fn while_swapped(act: impl FnOnce(&mut Here, &Path)) {
+pub(crate) fn while_swapped(with: impl FnOnce(Export) -> Export, act: impl FnOnce(&mut Here, &Path)) {
     let base = tempfile::tempdir().expect("a directory");
     let outside = base.path().join("outside");
     std::fs::create_dir(&outside).expect("made");
     std::fs::write(outside.join("file"), "the secret").expect("written");
-    let mut here = Here::over(tempfile::tempdir_in(base.path()).expect("a directory"), |export| export);
+    let mut here = Here::over(tempfile::tempdir_in(base.path()).expect("a directory"), with);
     std::fs::create_dir(here.host("d")).expect("made");
     std::fs::write(here.host("d/file"), "ours").expect("written");
     std::os::unix::fs::symlink(&outside, here.host("l")).expect("made");
@@ -44,7 +45,7 @@ fn while_swapped(act: impl FnOnce(&mut Here, &Path)) {
 
 #[test]
 fn walk_and_open_through_a_directory_swapped_for_a_link_never_leave() {
-    while_swapped(|here, outside| {
+    while_swapped(std::convert::identity, |here, outside| {
         let root = here.root;
         let secret = std::os::unix::fs::MetadataExt::ino(&outside.join("file").metadata().expect("there"));
         let (mut through, mut stopped) = (0, 0);
@@ -86,7 +87,7 @@ fn walk_and_open_through_a_directory_swapped_for_a_link_never_leave() {
 
 #[test]
 fn changes_below_a_directory_swapped_for_a_link_never_leave() {
-    while_swapped(|here, _| {
+    while_swapped(std::convert::identity, |here, _| {
         let root = here.root;
         let mut made = 0;
         for _ in 0..ATTEMPTS {

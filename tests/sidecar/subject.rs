@@ -19,6 +19,9 @@ pub(crate) trait Subject: Sized {
     /// Whether sockets of the host can be bound by messages.
     const BINDS: bool;
 
+    /// Whether the server is ours.
+    const IS_OURS: bool = true;
+
     /// `None`, and a line that says so, where there is none to be started.
     fn begin(test: &str) -> Option<Self>;
     fn client(&mut self) -> &mut Client;
@@ -243,6 +246,7 @@ impl Drop for Program {
 /// gVisor's gofer.
 impl Subject for Gofer {
     const BINDS: bool = true;
+    const IS_OURS: bool = false;
 
     fn begin(test: &str) -> Option<Gofer> {
         clear_umask();

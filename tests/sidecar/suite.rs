@@ -190,7 +190,7 @@ fn bind_makes_a_socket_or_is_refused_by_who_has_none<S: Subject>(s: &mut S) {
     let common = common(s, None, 0o777);
     let bound = s.ask_with_fds(&BindAt { common, socket_type: 1, name: name("s") }, |reply| *reply.inode);
     if !S::BINDS {
-        assert_eq!(bound.err(), Some(Errno::Opnotsupp.into()));
+        assert_eq!(bound.err(), Some(Errno::Perm.into()));
         return;
     }
     let (inode, fds) = bound.expect("bound");

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use std::path::PathBuf;
 use std::time::Duration;
 use wasi_gofer::sidecar::jail::JailMode;
-use wasi_gofer::sidecar::{Config, Endpoint, Limits, serve};
+use wasi_gofer::sidecar::{Config, Endpoint, HostUds, Limits, serve};
 
 /// A protocol that is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -48,6 +48,10 @@ pub(crate) struct ServeArgs {
     /// Serve extended attributes of users
     #[arg(long)]
     xattrs: bool,
+
+    /// Unix sockets that clients get at: none, open (connect to those that are there), create (make some), all
+    #[arg(long, value_name = "WHICH", default_value = "none")]
+    host_uds: HostUds,
 
     /// Owner of what is made by a client that names none
     #[arg(long, value_name = "N")]
@@ -112,6 +116,7 @@ pub(crate) fn execute(args: ServeArgs) -> Result<i32> {
     let config = Config {
         read_only: args.ro,
         xattrs: args.xattrs,
+        host_uds: args.host_uds,
         uid: args.uid,
         gid: args.gid,
         jail: args.jail,

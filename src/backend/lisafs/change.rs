@@ -66,7 +66,11 @@ impl LisaFs {
                 drop(self.connection().own(reply.socket));
                 self.made(reply.inode, FileType::Socket)
             });
-            return bound.map(|told| self.found(told));
+            return match bound {
+                // Nor bound ones.
+                Err(Error::Errno(Errno::Perm)) => Err(refusal.into()),
+                other => other.map(|told| self.found(told)),
+            };
         }
         Err(refusal.into())
     }

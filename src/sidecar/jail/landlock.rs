@@ -8,7 +8,7 @@ use landlock::{
 use rustix::fd::BorrowedFd;
 
 /// The newest whose rights are looked at here. What it has and the table below has not is denied.
-const NEWEST: ABI = ABI::V7;
+const NEWEST: ABI = ABI::V9;
 
 /// What the files of a writable export may be used for: not for devices, programs, or connections to sockets by path.
 const WRITABLE: BitFlags<AccessFs> = make_bitflags!(AccessFs::{
@@ -18,12 +18,14 @@ const WRITABLE: BitFlags<AccessFs> = make_bitflags!(AccessFs::{
 
 const READ_ONLY: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadFile | ReadDir});
 
-/// Binds this thread, and those that it starts, to the files below `root`. Says in words what holds.
+/// Binds this thread, and those that it starts, to the files below `root`; with `connects`, to its sockets too. Says in words
+/// what holds.
 ///
 /// An error before ABI 2 (Linux 5.19): without `Refer` no rename between two directories would be left.
-pub(super) fn restrict(root: BorrowedFd<'_>, read_only: bool) -> Result<String, StepError> {
+pub(super) fn restrict(root: BorrowedFd<'_>, read_only: bool, connects: bool) -> Result<String, StepError> {
     let handled = AccessFs::from_all(NEWEST);
-    let granted = if read_only { READ_ONLY } else { WRITABLE };
+    let files = if read_only { READ_ONLY } else { WRITABLE };
+    let granted = if connects { files | AccessFs::ResolveUnix } else { files };
     let restrict = || {
         Ruleset::default()
             .set_compatibility(CompatLevel::HardRequirement)

@@ -5,7 +5,8 @@ use super::namespaces::{self, Namespaces};
 use super::step::{JailMode, Step, StepError, Steps};
 use super::supervise::{self, STOP, Supervisor};
 use super::{before, capabilities, landlock, limits, root, seccomp};
-use crate::hostfs::{FdBudget, watch};
+use crate::hostfs::{FdBudget, held_path};
+use crate::sidecar::host_uds::HostUds;
 use crate::sidecar::processors::processors;
 use crate::sys::process;
 use crate::sys::signals::SignalSet;
@@ -38,6 +39,7 @@ pub struct Jail {
     descriptors: u64,
     listens: bool,
     xattrs: bool,
+    host_uds: HostUds,
     dies_with_parent: bool,
     without: Vec<Mechanism>,
 }
@@ -55,6 +57,7 @@ impl Jail {
             descriptors: limits::DESCRIPTORS_MAX,
             listens: false,
             xattrs: false,
+            host_uds: HostUds::None,
             dies_with_parent: false,
             without: Vec::new(),
         }
@@ -93,6 +96,14 @@ impl Jail {
     #[must_use]
     pub fn xattrs(mut self, xattrs: bool) -> Jail {
         self.xattrs = xattrs;
+        self
+    }
+
+    /// Which unix sockets clients get at: two system calls more for those that they open, six for those that they create,
+    /// seven for both. For those that are created a read-only export has none.
+    #[must_use]
+    pub fn host_uds(mut self, host_uds: HostUds) -> Jail {
+        self.host_uds = host_uds;
         self
     }
 
@@ -164,7 +175,7 @@ impl Jail {
         {
             // The one from outside, behind which is everything else, is closed.
             self.export = root;
-            watch::go_by_working_directory();
+            held_path::go_by_working_directory();
             steps.hold(format!("root: the export{}", if self.read_only { ", read-only" } else { "" }));
         }
         Ok((self, namespaces))
@@ -178,6 +189,7 @@ impl Jail {
         namespaces: Namespaces,
         supervisor: &Supervisor,
     ) -> Result<OwnedFd, StepError> {
+        let sockets = self.host_uds.in_export(self.read_only);
         if steps.attempt(process::join_new_session_keyring().step("join a new session keyring"))?.is_some() {
             steps.hold("keyring of its own");
         }
@@ -189,7 +201,8 @@ impl Jail {
         capabilities::no_new_privileges()?;
         steps.hold("no_new_privs");
         if self.has(Mechanism::Landlock)
-            && let Some(rules) = steps.attempt(landlock::restrict(self.export.as_fd(), self.read_only))?
+            && let Some(rules) =
+                steps.attempt(landlock::restrict(self.export.as_fd(), self.read_only, sockets.opens()))?
         {
             steps.hold(rules);
         }
@@ -205,7 +218,8 @@ impl Jail {
         let _ = FdBudget::process();
         if self.has(Mechanism::Seccomp) {
             let (threads, listens) = (self.threads > 0, self.listens);
-            let uses = seccomp::Uses { threads, listens, xattrs: self.xattrs, read_only: self.read_only };
+            let (xattrs, read_only) = (self.xattrs, self.read_only);
+            let uses = seccomp::Uses { threads, listens, xattrs, sockets, read_only };
             let calls = steps.attempt(seccomp::restrict(uses))?;
             steps.held.extend(calls.map(|calls| format!("{calls} system calls")));
         }

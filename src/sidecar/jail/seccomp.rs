@@ -2,17 +2,19 @@
 //! the process.
 
 use super::step::StepError;
+use crate::sidecar::host_uds::HostUds;
 use libc::{
-    SYS_accept4, SYS_brk, SYS_clock_gettime, SYS_clone, SYS_clone3, SYS_close, SYS_exit, SYS_exit_group, SYS_fadvise64,
-    SYS_fallocate, SYS_fchdir, SYS_fchmod, SYS_fchmodat, SYS_fchownat, SYS_fcntl, SYS_fdatasync, SYS_fgetxattr,
-    SYS_flistxattr, SYS_flock, SYS_fremovexattr, SYS_fsetxattr, SYS_fstatfs, SYS_fsync, SYS_ftruncate, SYS_futex,
-    SYS_getdents64, SYS_getrandom, SYS_getsockopt, SYS_gettid, SYS_inotify_add_watch, SYS_inotify_init1,
-    SYS_inotify_rm_watch, SYS_ioctl, SYS_linkat, SYS_lseek, SYS_madvise, SYS_memfd_create, SYS_mkdirat, SYS_mknodat,
-    SYS_mmap, SYS_mprotect, SYS_mremap, SYS_munmap, SYS_openat, SYS_openat2, SYS_ppoll, SYS_prctl, SYS_pread64,
-    SYS_preadv, SYS_pwrite64, SYS_pwritev2, SYS_read, SYS_readlinkat, SYS_recvmsg, SYS_renameat2, SYS_restart_syscall,
-    SYS_rseq, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_sched_getaffinity, SYS_sched_yield, SYS_sendmsg,
-    SYS_set_robust_list, SYS_setsockopt, SYS_shutdown, SYS_sigaltstack, SYS_socketpair, SYS_statx, SYS_symlinkat,
-    SYS_syncfs, SYS_unlinkat, SYS_utimensat, SYS_write, c_int, c_long,
+    SYS_accept4, SYS_bind, SYS_brk, SYS_clock_gettime, SYS_clone, SYS_clone3, SYS_close, SYS_connect,
+    SYS_epoll_create1, SYS_epoll_ctl, SYS_exit, SYS_exit_group, SYS_fadvise64, SYS_fallocate, SYS_fchdir, SYS_fchmod,
+    SYS_fchmodat, SYS_fchownat, SYS_fcntl, SYS_fdatasync, SYS_fgetxattr, SYS_flistxattr, SYS_flock, SYS_fremovexattr,
+    SYS_fsetxattr, SYS_fstatfs, SYS_fsync, SYS_ftruncate, SYS_futex, SYS_getdents64, SYS_getrandom, SYS_getsockopt,
+    SYS_gettid, SYS_inotify_add_watch, SYS_inotify_init1, SYS_inotify_rm_watch, SYS_ioctl, SYS_linkat, SYS_listen,
+    SYS_lseek, SYS_madvise, SYS_memfd_create, SYS_mkdirat, SYS_mknodat, SYS_mmap, SYS_mprotect, SYS_mremap, SYS_munmap,
+    SYS_openat, SYS_openat2, SYS_ppoll, SYS_prctl, SYS_pread64, SYS_preadv, SYS_pwrite64, SYS_pwritev2, SYS_read,
+    SYS_readlinkat, SYS_recvmsg, SYS_renameat2, SYS_restart_syscall, SYS_rseq, SYS_rt_sigaction, SYS_rt_sigprocmask,
+    SYS_sched_getaffinity, SYS_sched_yield, SYS_sendmsg, SYS_set_robust_list, SYS_setsockopt, SYS_shutdown,
+    SYS_sigaltstack, SYS_socket, SYS_socketpair, SYS_statx, SYS_symlinkat, SYS_syncfs, SYS_unlinkat, SYS_utimensat,
+    SYS_write, c_int, c_long,
 };
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
@@ -31,6 +33,14 @@ enum For {
     Threads,
     /// One that accepts connections.
     Listener,
+    /// One that accepts connections, or those to sockets that its clients make.
+    Accepts,
+    /// One whose clients get at sockets.
+    Sockets,
+    /// One whose clients connect to sockets.
+    Opens,
+    /// One whose clients make sockets.
+    Creates,
     /// One that serves extended attributes.
     Xattrs,
     /// Likewise; where the export is read-only, it is answered with `EROFS`.
@@ -99,6 +109,13 @@ const THREAD: Bits = {
 
 const SOL_SOCKET: u32 = libc::SOL_SOCKET.cast_unsigned();
 
+const UNIX: u32 = libc::AF_UNIX.cast_unsigned();
+
+/// A socket of a type, as all are made on which nothing waits.
+const fn unix_socket(kind: c_int) -> u32 {
+    (kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK).cast_unsigned()
+}
+
 /// What a channel's socket is.
 const CHANNEL_SOCKET: u32 = (libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC).cast_unsigned();
 
@@ -164,9 +181,9 @@ const ALLOWED: &[Row] = rows! {
     SYS_shutdown All [] "the end of a connection: no further requests";
     SYS_ppoll All [] "until one of connections and signals has something";
     SYS_memfd_create All [[has(1, 1)]] "the memory of a channel (MFD_CLOEXEC)";
-    SYS_socketpair All [[is(0, libc::AF_UNIX.cast_unsigned()), is(1, CHANNEL_SOCKET), is(2, 0)]]
+    SYS_socketpair All [[is(0, UNIX), is(1, CHANNEL_SOCKET), is(2, 0)]]
         "a channel's socket, for descriptors";
-    SYS_accept4 Listener [] "a client comes";
+    SYS_accept4 Accepts [] "a client comes; socket: accept";
     SYS_getsockopt Listener [
         [is(1, SOL_SOCKET), is(2, libc::SO_PEERCRED.cast_unsigned())],
         [is(1, SOL_SOCKET), is(2, libc::SO_DOMAIN.cast_unsigned())],
@@ -178,6 +195,18 @@ const ALLOWED: &[Row] = rows! {
         [is(1, SOL_SOCKET), is(2, SO_RCVTIMEO_NEW)],
         [is(1, SOL_SOCKET), is(2, SO_SNDTIMEO_NEW)]
     ] "how long one wait for it is";
+
+    // Sockets of the export, where clients get at them.
+    SYS_socket Sockets [
+        [is(0, UNIX), is(1, unix_socket(libc::SOCK_STREAM)), is(2, 0)],
+        [is(0, UNIX), is(1, unix_socket(libc::SOCK_DGRAM)), is(2, 0)],
+        [is(0, UNIX), is(1, unix_socket(libc::SOCK_SEQPACKET)), is(2, 0)]
+    ] "socket: bind, connect";
+    SYS_connect Opens [] "socket: connect";
+    SYS_bind Creates [] "socket: bind";
+    SYS_listen Creates [] "socket: listen";
+    SYS_epoll_create1 Creates [[is(0, libc::EPOLL_CLOEXEC.cast_unsigned())]] "socket: by which a client waits";
+    SYS_epoll_ctl Creates [[is(1, libc::EPOLL_CTL_ADD.cast_unsigned())]] "socket: likewise";
 
     // What the program itself takes.
     SYS_read All [] "watch: events; signals to end";
@@ -229,13 +258,14 @@ pub(super) struct Uses {
     pub(super) threads: bool,
     pub(super) listens: bool,
     pub(super) xattrs: bool,
+    pub(super) sockets: HostUds,
     pub(super) read_only: bool,
 }
 
 /// The names of the system calls that a process in the jail may make, if it starts threads and accepts connections as it
-/// says, and serves no extended attributes.
+/// says, and serves neither extended attributes nor sockets.
 pub fn allowed(threads: bool, listens: bool) -> impl Iterator<Item = &'static str> {
-    let uses = Uses { threads, listens, xattrs: false, read_only: false };
+    let uses = Uses { threads, listens, xattrs: false, sockets: HostUds::None, read_only: false };
     rows_for(ALLOWED, uses).map(|row| row.name.trim_start_matches("SYS_"))
 }
 
@@ -244,6 +274,10 @@ fn rows_for(rows: &'static [Row], uses: Uses) -> impl Iterator<Item = &'static R
         For::All | For::Writable => true,
         For::Threads => uses.threads,
         For::Listener => uses.listens,
+        For::Accepts => uses.listens || uses.sockets.creates(),
+        For::Sockets => uses.sockets != HostUds::None,
+        For::Opens => uses.sockets.opens(),
+        For::Creates => uses.sockets.creates(),
         For::Xattrs | For::WritableXattrs => uses.xattrs,
     })
 }
@@ -344,6 +378,22 @@ mod tests {
             "creat",
         ];
         assert!(allowed(true, true).all(|name| !forbidden.contains(&name)));
+    }
+
+    #[test]
+    fn allowed_where_clients_get_at_sockets_are_the_calls_for_that_and_no_others() {
+        let names = |sockets, listens| -> BTreeSet<&str> {
+            let uses = Uses { threads: true, listens, xattrs: false, sockets, read_only: false };
+            rows_for(ALLOWED, uses).map(|row| row.name).collect()
+        };
+        let more = |sockets, listens| -> Vec<&str> {
+            names(sockets, listens).difference(&names(HostUds::None, listens)).copied().collect()
+        };
+        let creates = ["SYS_bind", "SYS_epoll_create1", "SYS_epoll_ctl", "SYS_listen", "SYS_socket"];
+        assert_eq!(more(HostUds::Open, true), ["SYS_connect", "SYS_socket"]);
+        assert_eq!(more(HostUds::Create, true), creates);
+        assert_eq!(more(HostUds::Create, false), [&["SYS_accept4"], &creates[..]].concat());
+        assert_eq!(more(HostUds::All, false).len(), 7);
     }
 
     #[test]

@@ -22,7 +22,7 @@ fn donations(file: &Arc<OpenFile>) -> Donations {
 impl Session {
     /// Room for one more open file, and for as many control files: `EMFILE` when this connection has none, `ENFILE` when
     /// all together have as many files as there may be.
-    fn room_to_open(&self, controls: usize) -> Result<Permit> {
+    pub(super) fn room_to_open(&self, controls: usize) -> Result<Permit> {
         self.ids.lock().room(controls, 1)?;
         self.shared.opens.take().ok_or(Error::Errno(Errno::Nfile))
     }

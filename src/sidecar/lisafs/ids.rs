@@ -1,5 +1,6 @@
 //! The numbers by which a connection refers to files.
 
+use super::bound_socket::BoundSocket;
 use super::open_file::OpenFile;
 use crate::abi::Errno;
 use crate::hostfs::watch::HandedOut;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 enum File {
     Control(Arc<Node>),
     Open(Arc<OpenFile>),
+    Bound(Arc<BoundSocket>),
     Queue(Arc<HandedOut>),
 }
 
@@ -42,7 +44,7 @@ impl Ids {
         Ids { files: HashMap::default(), last: 0, controls: 0, queues: 0, controls_max, opens_max }
     }
 
-    /// `EMFILE` unless there is room for as many more control files and open ones.
+    /// `EMFILE` unless there is room for as many more control files and open ones, for which bound sockets count.
     pub(super) fn room(&self, controls: usize, opens: usize) -> Result<(), Errno> {
         let open = self.files.len().saturating_sub(self.controls).saturating_sub(self.queues);
         let fits = |there: usize, more: usize, most| there.checked_add(more).is_some_and(|sum| sum <= most);
@@ -62,6 +64,11 @@ impl Ids {
     /// A number for an open file.
     pub(super) fn add_open(&mut self, file: Arc<OpenFile>) -> FdId {
         self.add(File::Open(file))
+    }
+
+    /// A number for a bound socket.
+    pub(super) fn add_bound(&mut self, socket: Arc<BoundSocket>) -> FdId {
+        self.add(File::Bound(socket))
     }
 
     /// `EMFILE` unless there is room for one more queue.
@@ -85,6 +92,15 @@ impl Ids {
         }
     }
 
+    /// `EBADF` for a number that refers to nothing, `EINVAL` for one of anything but a bound socket.
+    pub(super) fn bound(&self, id: FdId) -> Result<Arc<BoundSocket>, Errno> {
+        match self.files.get(&id) {
+            Some(File::Bound(socket)) => Ok(Arc::clone(socket)),
+            Some(_) => Err(Errno::Inval),
+            None => Err(Errno::Badf),
+        }
+    }
+
     fn add(&mut self, file: File) -> FdId {
         // 2^64 numbers are not given in the life of a machine.
         self.last = self.last.wrapping_add(1);
@@ -93,30 +109,30 @@ impl Ids {
         id
     }
 
-    /// `EBADF` for a number that refers to nothing, `EINVAL` for one of an open file.
+    /// `EBADF` for a number that refers to nothing, `EINVAL` for one of anything but a control file.
     pub(super) fn control(&self, id: FdId) -> Result<Arc<Node>, Errno> {
         match self.files.get(&id) {
             Some(File::Control(node)) => Ok(Arc::clone(node)),
-            Some(File::Open(_) | File::Queue(_)) => Err(Errno::Inval),
+            Some(_) => Err(Errno::Inval),
             None => Err(Errno::Badf),
         }
     }
 
-    /// `EBADF` for a number that refers to nothing, `EINVAL` for one of a control file.
+    /// `EBADF` for a number that refers to nothing, `EINVAL` for one of anything but an open file.
     pub(super) fn open(&self, id: FdId) -> Result<Arc<OpenFile>, Errno> {
         match self.files.get(&id) {
             Some(File::Open(file)) => Ok(Arc::clone(file)),
-            Some(File::Control(_) | File::Queue(_)) => Err(Errno::Inval),
+            Some(_) => Err(Errno::Inval),
             None => Err(Errno::Badf),
         }
     }
 
-    /// `EBADF` for a number that refers to nothing, `EINVAL` for one of a queue.
+    /// `EBADF` for a number that refers to nothing, `EINVAL` for one of neither.
     pub(super) fn either(&self, id: FdId) -> Result<Either, Errno> {
         match self.files.get(&id) {
             Some(File::Control(node)) => Ok(Either::Control(Arc::clone(node))),
             Some(File::Open(file)) => Ok(Either::Open(Arc::clone(file))),
-            Some(File::Queue(_)) => Err(Errno::Inval),
+            Some(File::Bound(_) | File::Queue(_)) => Err(Errno::Inval),
             None => Err(Errno::Badf),
         }
     }
@@ -127,7 +143,7 @@ impl Ids {
         match file {
             File::Control(_) => self.controls = self.controls.saturating_sub(1),
             File::Queue(_) => self.queues = self.queues.saturating_sub(1),
-            File::Open(_) => {}
+            File::Open(_) | File::Bound(_) => {}
         }
         Some(Dropped(file))
     }

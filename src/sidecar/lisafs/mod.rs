@@ -2,7 +2,7 @@
 //!
 //! `session.rs` is one connection: its numbers of files, and which message is answered where. The others are the messages
 //! by subject: `names.rs` walks and changes of names, `attributes.rs`, `files.rs` open files, `directories.rs` listings,
-//! `sockets.rs`, `xattr.rs`, `changes.rs` watches; `open_file.rs` is what an open file is, and `channel.rs` and `channels.rs`
+//! `sockets.rs` (`bound_socket.rs` is what a client's own is), `xattr.rs`, `changes.rs` watches; `open_file.rs` is what an open file is, and `channel.rs` and `channels.rs`
 //! the further ways over which messages come.
 //!
 //! # Where it does more than gVisor's gofer
@@ -13,10 +13,12 @@
 //!
 //! # Where it does less
 //!
-//! There is no way to the host's sockets (`Connect`, `BindAt`: `EOPNOTSUPP`): they lead out of the export, and a jail in
-//! which they could be used would be none. Devices are not opened (`EPERM`).
+//! Unless the export says otherwise, there is no way to the host's sockets (`Connect`, `BindAt`: `EPERM`), as they lead
+//! to whoever listens there. Nobody connects as another user (`ConnectWithCreds`: `EOPNOTSUPP`). Who makes a socket to take
+//! connections gets what tells him of them, and not the socket. Devices are not opened (`EPERM`).
 
 mod attributes;
+mod bound_socket;
 mod changes;
 mod channel;
 mod channels;

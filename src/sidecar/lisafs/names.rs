@@ -181,10 +181,21 @@ impl Session {
     /// Makes a name in the directory `dir` by `make`, and answers with what it is.
     fn make(
         &self,
-        (dir, name, owner): (FdId, Name<'_>, SetStat),
+        what: (FdId, Name<'_>, SetStat),
         to: &mut Writer<'_>,
         make: impl FnOnce(BorrowedFd<'_>) -> Result<Stat>,
     ) -> Result<()> {
+        let (node, stat) = self.make_node(what, make)?;
+        let control = self.ids.lock().add_control(node);
+        write(to, &&Inode { control, stat: Statx::from_stat(&stat) })
+    }
+
+    /// Makes a name in the directory `dir` by `make`, for which there is room among the control files.
+    pub(super) fn make_node(
+        &self,
+        (dir, name, owner): (FdId, Name<'_>, SetStat),
+        make: impl FnOnce(BorrowedFd<'_>) -> Result<Stat>,
+    ) -> Result<(Arc<Node>, Stat)> {
         self.writable()?;
         let tree = &self.shared.tree;
         let parent = {
@@ -204,8 +215,7 @@ impl Session {
             }
         };
         drop(guard);
-        let control = self.ids.lock().add_control(node);
-        write(to, &&Inode { control, stat: Statx::from_stat(&stat) })
+        Ok((node, stat))
     }
 
     fn make_common(

@@ -1,5 +1,6 @@
 //! Open files.
 
+use super::bound_socket::BoundSocket;
 use crate::abi::{Errno, FileType, Result};
 use crate::hostfs::watch::HandedOut;
 use crate::sidecar::quota::Permit;
@@ -51,6 +52,8 @@ pub(super) enum Donation {
     File(Arc<OpenFile>),
     /// Of a queue of changes.
     Queue(Arc<HandedOut>),
+    /// By which a client waits for what comes to a bound socket.
+    Bound(Arc<BoundSocket>),
     /// Of something that is the client's alone.
     Owned(OwnedFd),
 }
@@ -60,6 +63,7 @@ impl AsFd for Donation {
         match self {
             Donation::File(file) => file.as_fd(),
             Donation::Queue(queue) => queue.as_fd(),
+            Donation::Bound(socket) => socket.waited_by(),
             Donation::Owned(fd) => fd.as_fd(),
         }
     }

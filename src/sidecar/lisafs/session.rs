@@ -15,7 +15,8 @@ use zerocopy::little_endian::U16;
 /// The descriptors that go with an answer.
 pub(super) type Donations = SmallVec<[Donation; 2]>;
 
-/// Messages that are always in force.
+/// Messages that are always in force. Those about sockets are also where they are refused: to gVisor's sentry a server that
+/// offers none is no place for sockets at all, also for those of its own.
 const OFFERED: &[Mid] = &[
     Mid::MOUNT,
     Mid::CHANNEL,
@@ -37,9 +38,13 @@ const OFFERED: &[Mid] = &[
     Mid::F_ALLOCATE,
     Mid::READ_LINK_AT,
     Mid::FLUSH,
+    Mid::CONNECT,
     Mid::UNLINK_AT,
     Mid::RENAME_AT,
     Mid::GETDENTS64,
+    Mid::BIND_AT,
+    Mid::LISTEN,
+    Mid::ACCEPT,
     Mid::RENAME_AT2,
     Mid::CHANGE_QUEUE,
     Mid::ADD_WATCH,
@@ -88,6 +93,9 @@ impl Session {
             AnyRequest::OpenCreateAt(open) => return self.open_create_at(open, to),
             AnyRequest::Channel(_) => return self.channel(to),
             AnyRequest::ChangeQueue(_) => return self.change_queue(to),
+            AnyRequest::Connect(connect) => return self.connect(connect),
+            AnyRequest::BindAt(bind) => return self.bind_at(bind, to),
+            AnyRequest::Accept(accept) => return self.accept(accept, to),
             AnyRequest::Mount(_) => self.mount(to),
             AnyRequest::FStat(stat) => self.f_stat(stat, to),
             AnyRequest::SetStat(set) => self.set_stat(set, to),
@@ -106,7 +114,6 @@ impl Session {
             AnyRequest::FAllocate(allocate) => self.f_allocate(allocate),
             AnyRequest::ReadLinkAt(read) => self.read_link_at(read, to),
             AnyRequest::Flush(flush) => self.flush(flush),
-            AnyRequest::Connect(connect) => self.connect(connect),
             AnyRequest::UnlinkAt(unlink) => self.unlink_at(unlink),
             AnyRequest::RenameAt(names) => self.rename_at(&RenameAt2 { names: *names, flags: 0 }),
             AnyRequest::Getdents64(list) => self.getdents64(list, to),
@@ -114,10 +121,8 @@ impl Session {
             AnyRequest::FSetXattr(set) => self.f_set_xattr(set),
             AnyRequest::FListXattr(list) => self.f_list_xattr(list, to),
             AnyRequest::FRemoveXattr(remove) => self.f_remove_xattr(remove),
-            AnyRequest::BindAt(bind) => self.bind_at(bind),
-            AnyRequest::Listen(listen) => self.no_socket(listen.socket),
-            AnyRequest::Accept(accept) => self.no_socket(accept.socket),
-            AnyRequest::ConnectWithCreds(connect) => self.connect(&connect.connect),
+            AnyRequest::Listen(listen) => self.listen(listen),
+            AnyRequest::ConnectWithCreds(connect) => self.connect_with_creds(connect),
             AnyRequest::RenameAt2(rename) => self.rename_at(rename),
             AnyRequest::AddWatch(add) => self.add_watch(add, to),
             AnyRequest::RemoveWatch(remove) => self.remove_watch(remove),

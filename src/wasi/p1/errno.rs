@@ -47,6 +47,7 @@ pub(super) fn number(errno: Errno) -> i32 {
         Errno::Overflow => 61,
         Errno::Ilseq => 25,
         Errno::Notsock => 57,
+        Errno::Prototype => 67,
         Errno::Opnotsupp => 58,
         Errno::Timedout => 73,
         Errno::Connrefused => 14,

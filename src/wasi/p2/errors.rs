@@ -44,6 +44,7 @@ pub(super) fn code(errno: Errno) -> ErrorCode {
         Errno::Io
         | Errno::Nodata
         | Errno::Proto
+        | Errno::Prototype
         | Errno::Timedout
         | Errno::Connrefused
         | Errno::Stale
@@ -82,6 +83,7 @@ mod tests {
             Errno::Io,
             Errno::Nodata,
             Errno::Proto,
+            Errno::Prototype,
             Errno::Timedout,
             Errno::Connrefused,
             Errno::Stale,

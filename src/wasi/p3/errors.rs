@@ -43,6 +43,7 @@ pub(super) fn code(errno: Errno) -> ErrorCode {
         Errno::Again
         | Errno::Nodata
         | Errno::Proto
+        | Errno::Prototype
         | Errno::Timedout
         | Errno::Connrefused
         | Errno::Stale
@@ -62,6 +63,7 @@ mod tests {
             Errno::Again,
             Errno::Nodata,
             Errno::Proto,
+            Errno::Prototype,
             Errno::Timedout,
             Errno::Connrefused,
             Errno::Stale,

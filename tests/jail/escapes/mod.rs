@@ -17,6 +17,7 @@ pub(crate) mod world;
 
 use crate::child::option;
 use crate::start::{Counts, KILLED, Place, Ran, Who};
+use std::collections::BTreeSet;
 use std::os::fd::{AsRawFd, OwnedFd};
 use world::{Outside, World};
 
@@ -86,6 +87,13 @@ const WITHOUT_NAMESPACES: &[&str] = &[
     "stat_outside",
     "watch_outside",
 ];
+
+/// What leads out of one beside that where clients get at sockets: names of sockets are looked up outside too, for which
+/// landlock has rules from its ABI 9 on, and abstract names are those of the machine.
+const WITHOUT_NAMESPACES_WITH_SOCKETS: &[&str] = &["connect_to_a_path", LISTEN_ABSTRACT];
+
+/// The way that is none out of a jail where clients get at sockets: the name is in a namespace of its own.
+const LISTEN_ABSTRACT: &str = "listen_at_an_abstract_name";
 
 /// The way that is none out of a jail for threads.
 const A_THREAD: &str = "a_thread";
@@ -196,18 +204,39 @@ fn check_way(way: &Way, who: Who, outside: &Outside, counts: &mut Counts) -> Res
 }
 
 fn ways_out_of_a_jail_without_namespaces_are_those_that_are_named() {
-    let mut leading = std::collections::BTreeSet::new();
+    assert_eq!(leading(&[("WITHOUT", "namespaces")]), WITHOUT_NAMESPACES.iter().copied().collect());
+}
+
+fn ways_out_of_one_with_sockets_and_without_namespaces_are_those_that_are_named() {
+    let log = Place::new(Who::User).child("nothing").run().log().to_owned();
+    let abi = log.split("landlock V").nth(1).and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next());
+    let has_rules_for_sockets = abi.is_some_and(|abi| abi.parse::<u32>().expect("a number") >= 9);
+    let with_sockets =
+        WITHOUT_NAMESPACES_WITH_SOCKETS.iter().filter(|way| !has_rules_for_sockets || **way == LISTEN_ABSTRACT);
+    let named = WITHOUT_NAMESPACES.iter().chain(with_sockets).copied().collect();
+    assert_eq!(leading(&[("WITHOUT", "namespaces"), ("SOCKETS", "all")]), named);
+}
+
+fn ways_where_clients_get_at_sockets_lead_nowhere() {
+    for which in ["open", "create", "all"] {
+        let own: &[&str] = if which == "open" { &[] } else { &[LISTEN_ABSTRACT] };
+        assert_eq!(leading(&[("SOCKETS", which)]), own.iter().copied().collect(), "{which}");
+    }
+}
+
+/// The ways that lead out of a jail, to no contents of files outside.
+fn leading(jail: &[(&str, &str)]) -> BTreeSet<&'static str> {
+    let mut leading = BTreeSet::new();
     for who in Who::all() {
         let outside = Outside::new(*who);
         for way in ALL.into_iter().flatten() {
-            if let Outcome::Reached(what) = attempt(way, *who, &outside, &[("WITHOUT", "namespaces")]) {
+            if let Outcome::Reached(what) = attempt(way, *who, &outside, jail) {
                 assert_ne!(what, "the secret", "{} as {who:?}", way.name);
                 leading.insert(way.name);
             }
         }
     }
-    let named: std::collections::BTreeSet<&str> = WITHOUT_NAMESPACES.iter().copied().collect();
-    assert_eq!(leading, named);
+    leading
 }
 
 fn ways_by_paths_and_descriptors_lead_nowhere() {
@@ -240,6 +269,8 @@ fn ways_to_privileges_and_beyond_limits_lead_nowhere() {
 
 crate::tests! {
     ways_out_of_a_jail_without_namespaces_are_those_that_are_named
+    ways_out_of_one_with_sockets_and_without_namespaces_are_those_that_are_named
+    ways_where_clients_get_at_sockets_lead_nowhere
     ways_by_paths_and_descriptors_lead_nowhere
     ways_by_mounts_and_namespaces_lead_nowhere
     ways_to_other_processes_lead_nowhere

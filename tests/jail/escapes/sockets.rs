@@ -22,13 +22,13 @@ ways! {
         reaches("a port", call(libc::SYS_sendto, &[socket, address.as_ptr() as usize, 1, 0, address.as_ptr() as usize, 16]))
     };
     connect_to_an_abstract_name: Twice, ForAll, |w| {
-        let socket = socket(AF_UNIX, SOCK_STREAM, 0)?;
+        let socket = as_ours()?;
         let address = unix_address(&format!("\0{}", w.abstract_name));
         reaches("a listener", call(libc::SYS_connect, &[socket, address.as_ptr() as usize, address.len()]))
     };
-    connect_to_a_path: Twice, Untried("nobody listens there"), |w| {
-        let socket = socket(AF_UNIX, SOCK_STREAM, 0)?;
-        let address = unix_address(&format!("{}/socket", w.outside));
+    connect_to_a_path: Twice, ForAll, |w| {
+        let socket = as_ours()?;
+        let address = unix_address(&w.socket);
         reaches("a listener", call(libc::SYS_connect, &[socket, address.as_ptr() as usize, address.len()]))
     };
     // A network namespace has a loopback of its own, where nobody is.
@@ -41,9 +41,16 @@ ways! {
         reaches("a port", call(libc::SYS_listen, &[socket, 1]))
     };
     listen_at_a_path_outside: Twice, ForAll, |w| {
-        let socket = socket(AF_UNIX, SOCK_STREAM, 0)?;
+        let socket = as_ours()?;
         let address = unix_address(&format!("{}/new", w.outside));
         reaches("a name", call(libc::SYS_bind, &[socket, address.as_ptr() as usize, address.len()]))
+    };
+    // In a network namespace of one's own that is nobody's name, so it is no harm that nothing else holds.
+    listen_at_an_abstract_name: Once, ForAll, |w| {
+        let socket = as_ours()?;
+        let address = unix_address(&format!("\0{}-new", w.abstract_name));
+        call(libc::SYS_bind, &[socket, address.as_ptr() as usize, address.len()])?;
+        reaches("a name", call(libc::SYS_listen, &[socket, 1]))
     };
     a_socket: Once, ForAll, |_| reaches("it", socket(AF_INET, SOCK_STREAM, 0));
     a_socket_of_version_6: Once, ForAll, |_| reaches("it", socket(AF_INET6, SOCK_STREAM, 0));
@@ -101,6 +108,11 @@ ways! {
     };
     a_device_by_its_socket: Once, Untried("not every kernel has it"), |_| reaches("it", socket(40, SOCK_STREAM, 0));
     a_cipher_by_its_socket: Once, Untried("not every kernel has it"), |_| reaches("it", socket(38, 5, 0));
+}
+
+/// A socket as those are that the list has where clients get at sockets.
+fn as_ours() -> Result<usize, i32> {
+    socket(AF_UNIX, SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0)
 }
 
 fn socket(family: i32, kind: i32, protocol: usize) -> Result<usize, i32> {

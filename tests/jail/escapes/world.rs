@@ -7,6 +7,7 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 use std::ffi::CString;
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
@@ -24,6 +25,8 @@ pub(crate) struct World {
     pub(crate) port: u16,
     /// Somebody listens at this abstract name.
     pub(crate) abstract_name: String,
+    /// Somebody listens at this path, which is in no export.
+    pub(crate) socket: String,
     /// The `struct file_handle` of the secret.
     pub(crate) handle: Vec<u8>,
 }
@@ -40,6 +43,7 @@ impl World {
             victim: get("VICTIM").parse().expect("a number"),
             port: get("PORT").parse().expect("a number"),
             abstract_name: get("ABSTRACT"),
+            socket: get("SOCKET"),
         }
     }
 
@@ -54,6 +58,8 @@ pub(crate) struct Outside {
     tcp: TcpListener,
     abstract_name: String,
     _abstract: UnixListener,
+    /// Beside the exports, with a name that everybody may connect to.
+    named: (tempfile::TempDir, UnixListener),
 }
 
 impl Outside {
@@ -66,7 +72,14 @@ impl Outside {
         let victim = victim.spawn().expect("there is sleep(1)");
         let abstract_name = format!("wasi-gofer-jail-{}", victim.id());
         let address = SocketAddr::from_abstract_name(&abstract_name).expect("short");
+        let named = tempfile::tempdir().expect("a directory");
+        let listener = UnixListener::bind(named.path().join("socket")).expect("bound");
+        listener.set_nonblocking(true).expect("set");
+        for (path, mode) in [(named.path().to_owned(), 0o755), (named.path().join("socket"), 0o777)] {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("ours");
+        }
         Outside {
+            named: (named, listener),
             victim,
             tcp: TcpListener::bind("127.0.0.1:0").expect("there is a loopback"),
             _abstract: UnixListener::bind_addr(&address).expect("a name of its own"),
@@ -98,7 +111,14 @@ impl Outside {
     /// Tells a child of it.
     pub(crate) fn tell(&self, start: Start) -> Start {
         let port = self.tcp.local_addr().expect("bound").port();
-        start.with("VICTIM", self.victim.id()).with("PORT", port).with("ABSTRACT", &self.abstract_name)
+        let socket = self.named.0.path().join("socket");
+        // Nobody takes the connections; those that have gone do not count any more.
+        while self.named.1.accept().is_ok() {}
+        start
+            .with("VICTIM", self.victim.id())
+            .with("PORT", port)
+            .with("ABSTRACT", &self.abstract_name)
+            .with("SOCKET", socket.display())
     }
 }
 
