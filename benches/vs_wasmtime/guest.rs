@@ -2,6 +2,7 @@
 
 use crate::fixture;
 use crate::rows::{ISSUE_TEXT, LIST_BUFFER, Op, PAGE, TREE_FILES, read_file_size};
+use crate::runsc::Runsc;
 use crate::subjects::{self, NOENT, Subject};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use std::path::{Path, PathBuf};
@@ -116,6 +117,8 @@ pub(crate) struct Guest<T: 'static> {
     entered: Entered,
     /// What is mounted, where that is ours.
     gofer: Option<Gofer>,
+    /// gVisor's gofer below that.
+    runsc: Option<Runsc>,
 }
 
 /// Mounts `root` and nothing else, with the defaults of a policy.
@@ -137,7 +140,7 @@ pub(crate) fn over_gofer(program: &Program, gofer: &Gofer) -> Result<Guest<Gofer
     let instance = linker.instantiate(&mut store, &program.module)?;
     let memory = instance.get_memory(&mut store, "memory").context("the guest has no memory")?;
     store.data_mut().bind(memory);
-    Ok(Guest { store, instance, memory, entered: Entered::Sync, gofer: Some(gofer.clone()) })
+    Ok(Guest { store, instance, memory, entered: Entered::Sync, gofer: Some(gofer.clone()), runsc: None })
 }
 
 /// An instance over wasmtime-wasi, set up as `wasmtime run` does it.
@@ -150,7 +153,7 @@ fn over_stock(program: &Program, runtime: &Arc<Runtime>, root: &Path) -> Result<
     let mut store = Store::new(&program.engine, builder.build_p1());
     let instance = runtime.block_on(linker.instantiate_async(&mut store, &program.module))?;
     let memory = instance.get_memory(&mut store, "memory").context("the guest has no memory")?;
-    Ok(Guest { store, instance, memory, entered: Entered::Async(Arc::clone(runtime)), gofer: None })
+    Ok(Guest { store, instance, memory, entered: Entered::Async(Arc::clone(runtime)), gofer: None, runsc: None })
 }
 
 /// A subject that runs the guest. Each sample has a mount and an instance of its own, so that the policies that own
@@ -186,6 +189,25 @@ pub(crate) fn ours_over_sidecar(program: &Program, root: &Path, policy: CachePol
             let files = LisaFs::start(&sidecar, LisaFsOptions::default())?;
             let options = MountOptions { read_only: false, fs: fs.clone() };
             over_gofer(&program, &Gofer::builder().mount("/", files, options).build()?)
+        }),
+    }
+}
+
+/// Ours, over gVisor's gofer.
+pub(crate) fn ours_over_gvisor(program: &Program, root: &Path, policy: CachePolicy) -> GuestSubject<GoferP1Ctx> {
+    let (program, own_root) = (program.clone(), root.to_owned());
+    let fs = FsOptions::with_policy(policy);
+    GuestSubject {
+        name: format!("lisafs-gvisor/{policy}"),
+        options: format!("add_to_linker_sync, bind(memory), runsc gofer, {fs:?}"),
+        root: root.to_owned(),
+        start: Box::new(move || {
+            let (runsc, socket) =
+                Runsc::start_over("ours over gVisor's gofer", Some(&own_root), &[]).context("runsc")?;
+            let files = LisaFs::connect(socket, LisaFsOptions::default())?;
+            let options = MountOptions { read_only: false, fs: fs.clone() };
+            let guest = over_gofer(&program, &Gofer::builder().mount("/", files, options).build()?)?;
+            Ok(Guest { runsc: Some(runsc), ..guest })
         }),
     }
 }
@@ -354,6 +376,7 @@ impl<T: Send + 'static> Guest<T> {
         drop(self.store);
         let failures = self.gofer.map(|gofer| gofer.shutdown(None).failures).unwrap_or_default();
         ensure!(failures.is_empty(), "{failures:?}");
+        self.runsc.into_iter().for_each(Runsc::end);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Every p1 file operation: ours in each policy, over a directory and over a sidecar, wasmtime-wasi as `wasmtime run` sets it up, and the bare system calls;
 //! and those of WASI 0.2 that matter most, with functions that do nothing in place of the system calls, and the streams
-//! of WASI 0.3.
+//! of WASI 0.3. Beside them a program inside gVisor, where that is installed (`inside.rs`).
 //!
 //! ```text
 //! cargo bench --bench vs_wasmtime -- [--quick] [--filter SUBSTR] [--subject SUBSTR] [--rounds N] [--json PATH] [--dir PATH]
@@ -19,11 +19,12 @@
 //! The table goes to stdout and the figures to `target/vs_wasmtime.json`, a list of `{op, subject, ns, ratio_to_stock,
 //! ratio_to_syscall}` with quartiles. It is a program of its own and no test: it fails when results differ, never
 //! because something was slow. `--quick` shows that it works; its figures mean little. On a machine that has other work
-//! `chrt -f 1` in front of the program keeps that out of the samples.
+//! `chrt -f 1` in front of the program keeps that out of the samples (not of rows of `gvisor/`: see `inside.rs`).
 
 mod alloc;
 mod fixture;
 mod guest;
+mod inside;
 mod machine;
 mod measure;
 mod memory;
@@ -31,6 +32,11 @@ mod p2;
 mod p3;
 mod report;
 mod rows;
+#[path = "../../tests/interop/runsc.rs"]
+#[allow(dead_code, reason = "the tests' own")]
+mod runsc;
+#[path = "../../tests/interop/sandbox.rs"]
+mod sandbox;
 mod scaling;
 mod subjects;
 mod syscall;
@@ -165,6 +171,35 @@ fn measure_component<O: Operation>(
     Ok(())
 }
 
+/// The program inside gVisor, beside guests over the same files.
+fn measure_gvisor(args: &Args, program: &Program, dir: &Path, results: &mut Results) -> Result<()> {
+    let rows: Vec<_> = inside::rows().into_iter().filter(|row| args.wants(&row.name)).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let root = dir.join("files");
+    if !root.exists() {
+        fixture::build(&root, &[])?;
+    }
+    let Some(mut subjects) = inside::subjects(program, &root)? else { return Ok(()) };
+    subjects.retain(|subject| {
+        ["syscall", "gvisor/exclusive", "gvisor/shared"].contains(&subject.name())
+            || subject.name().contains(&args.subject)
+    });
+    for subject in &subjects {
+        println!("{}: {}", subject.name(), subject.options());
+    }
+    report::print_head(Than::Gvisor);
+    // As many turns as the slowest does: those of a guest in a tenth of the time are to be more than a clock's tick.
+    let effort = Effort { sample: args.effort().sample * 4, ..args.effort() };
+    for row in rows {
+        let figures = measure::row(&row, &mut subjects, effort)?;
+        report::print_row(&figures, Than::Gvisor);
+        results.figures.extend(figures);
+    }
+    Ok(())
+}
+
 fn measure_components(args: &Args, dir: &Path, results: &mut Results) -> Result<()> {
     measure_component(args, dir, p2::rows(), (p2::subjects, &["stub", "stock"]), results)?;
     measure_component(args, dir, p3::rows(), (p3::subjects, &["stock"]), results)
@@ -218,6 +253,7 @@ fn main() -> Result<()> {
     let mut results = Results { quick: args.quick, ..Results::default() };
     measure_rows(&args, &program, dir.path(), &mut results)?;
     measure_components(&args, dir.path(), &mut results)?;
+    measure_gvisor(&args, &program, dir.path(), &mut results)?;
     measure_rest(&args, &program, dir.path(), &mut results)?;
     report::print_rest(&results);
     let missed = report::print_targets(&results);

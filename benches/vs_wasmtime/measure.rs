@@ -53,6 +53,8 @@ pub(crate) struct Figure {
     pub(crate) to_syscall: Option<Spread>,
     /// How many times faster than functions that do nothing.
     pub(crate) to_stub: Option<Spread>,
+    /// How many times faster than a program inside gVisor in the same policy, over gVisor's own gofer.
+    pub(crate) to_gvisor: Option<Spread>,
     pub(crate) iterations: u32,
     pub(crate) rounds: usize,
 }
@@ -143,6 +145,7 @@ fn figure(op: &str, subject: &str, own: &[f64], all: &[(String, Vec<f64>)], iter
         to_stock: ratio("stock"),
         to_syscall: ratio("syscall"),
         to_stub: ratio("stub"),
+        to_gvisor: subject.rsplit_once('/').and_then(|(_, policy)| ratio(&format!("gvisor/{policy}"))),
         iterations,
         rounds: own.len(),
     })

@@ -40,7 +40,13 @@ pub(crate) fn print_row(figures: &[Figure], beside: Than) {
 
 /// What the columns are.
 pub(crate) fn print_head(beside: Than) {
-    let other = format!("x {} [quartiles]", if beside == Syscall { "syscall" } else { "stub" });
+    let whom = match beside {
+        Stock => "stock",
+        Syscall => "syscall",
+        Stub => "stub",
+        Gvisor => "gvisor",
+    };
+    let other = format!("x {whom} [quartiles]");
     println!();
     println!("{:<26} {:>12}  {:>26}  {other:>26}", "operation, subject", "median", "x stock [quartiles]");
 }
@@ -84,8 +90,9 @@ pub(crate) enum Than {
     Stock,
     Syscall,
     Stub,
+    Gvisor,
 }
-use Than::{Stock, Stub, Syscall};
+use Than::{Gvisor, Stock, Stub, Syscall};
 
 impl Figure {
     fn to(&self, than: Than) -> Option<Spread> {
@@ -93,6 +100,7 @@ impl Figure {
             Stock => self.to_stock,
             Syscall => self.to_syscall,
             Stub => self.to_stub,
+            Gvisor => self.to_gvisor,
         }
     }
 }
@@ -143,6 +151,10 @@ const TIMES: &[(&str, &str, Than, f64)] = &[
     ("directfs/exclusive", "p3/read-via-stream/16MiB-4KiB", Stock, 1.5),
     ("directfs/exclusive", "p3/read-via-stream/16MiB-64KiB", Stock, 1.1),
     ("directfs/exclusive", "p3/read-directory/1000", Stock, 3.0),
+    ("directfs/exclusive", "gvisor/stat/existing-depth4", Gvisor, 10.0),
+    ("lisafs-gvisor/exclusive", "gvisor/stat/existing-depth4", Gvisor, 10.0),
+    ("lisafs-gvisor/shared", "gvisor/stat/existing-depth4", Gvisor, 1.0),
+    ("lisafs/shared", "gvisor/stat/existing-depth4", Gvisor, 1.0),
 ];
 
 /// No operation of any policy may be slower than stock, but for noise.
@@ -188,6 +200,7 @@ impl Results {
                 Stock => "stock",
                 Syscall => "the bare calls",
                 Stub => "the stub",
+                Gvisor => "in gVisor",
             };
             targets.push((subject.to_owned(), at_least(op, wanted, ratio.map(|ratio| ratio.median), unit)));
         }
@@ -259,7 +272,7 @@ pub(crate) fn write_json(results: &Results, path: &Path) -> Result<()> {
         json!({
             "op": f.op, "subject": f.subject, "ns": f.ns.median,
             "ratio_to_stock": median(f.to_stock), "ratio_to_syscall": median(f.to_syscall),
-            "ratio_to_stub": median(f.to_stub),
+            "ratio_to_stub": median(f.to_stub), "ratio_to_gvisor": median(f.to_gvisor),
             "ns_quartiles": spread(Some(f.ns)), "ratio_to_stock_quartiles": spread(f.to_stock),
             "ratio_to_syscall_quartiles": spread(f.to_syscall), "ratio_to_stub_quartiles": spread(f.to_stub),
             "iterations": f.iterations, "rounds": f.rounds, "quick": quick,

@@ -96,6 +96,12 @@ impl Mode {
         Mode((bits & 0o7777) as u16)
     }
 
+    /// Those of a new object that is asked for with these, in a process with this umask.
+    #[must_use]
+    pub const fn masked(self, umask: Mode) -> Mode {
+        Mode(self.0 & !umask.0)
+    }
+
     /// The twelve bits.
     #[must_use]
     pub const fn bits(self) -> u32 {

@@ -40,6 +40,7 @@ pub(crate) mod stat;
 pub(crate) mod statfs;
 pub(crate) mod symlink;
 pub(crate) mod sync;
+pub(crate) mod umask;
 pub(crate) mod walk;
 pub(crate) mod watch;
 #[cfg(feature = "sidecar")]

@@ -24,6 +24,8 @@ pub(crate) enum What {
     Unlink,
     Readlink,
     List,
+    /// With attributes.
+    ListFound,
     StatFs,
     SetStat,
     Xattr,

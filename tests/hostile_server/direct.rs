@@ -3,7 +3,7 @@
 use crate::case::{Case, Expected, What, at};
 use crate::proxy::{Lie, Reply};
 use crate::scene::{CONTENTS, LONG, SHORT, Scene, assert_no_descriptor_is_left, connect, descriptors, memory};
-use crate::{ALONE, files, frames, walks};
+use crate::{ALONE, files, frames, listings, walks};
 use std::io::{IoSlice, IoSliceMut};
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
@@ -99,6 +99,17 @@ fn ask(fs: &LisaFs, known: &Known, what: What, call: &Call) -> Result<()> {
         What::Unlink => fs.unlink(call, &known.root.node, name("g")),
         What::Readlink => fs.readlink(call, Known::object_of(&known.d, &known.l, "l")).map(|_| ()),
         What::List => fs.read_dir(call, &known.d.node, 0, &mut |_| true).map(|end| assert!(end)),
+        What::ListFound => fs
+            .read_dir_found(call, &known.d.node, 0, &mut |entry, found| {
+                if let Some(Found { stat, .. }) = found {
+                    assert!(
+                        stat.key.ino != 0 && entry.file_type.is_none_or(|listed| listed == stat.file_type),
+                        "{stat:?}"
+                    );
+                }
+                true
+            })
+            .map(|end| assert!(end)),
         What::StatFs => fs.statfs(CALL).map(|_| ()),
         What::SetStat => {
             let set = SetStat { mode: Some(Mode::new(0o600)), ..SetStat::default() };
@@ -213,6 +224,7 @@ fn run(case: &Case) {
 pub(crate) fn all() -> Vec<Case> {
     let mut all = walks::cases();
     all.extend(files::cases());
+    all.extend(listings::cases());
     all.extend(frames::cases());
     all
 }
@@ -221,7 +233,7 @@ pub(crate) fn all() -> Vec<Case> {
 fn every_lie_costs_an_errno_and_nothing_else() {
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let cases = all();
-    assert!(cases.len() >= 60, "{}", cases.len());
+    assert!(cases.len() >= 180, "{}", cases.len());
     let before = descriptors();
     // The first ones fill what the process keeps anyway.
     cases.iter().take(5).for_each(run);

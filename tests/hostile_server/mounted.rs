@@ -1,11 +1,12 @@
 //! A cache over the backend: a guest that goes on while it is lied to.
 
-use crate::case::{Case, What};
-use crate::scene::{LONG, Scene, assert_no_descriptor_is_left, connect, descriptors, memory};
-use crate::{ALONE, direct};
+use crate::case::{Case, REGULAR, What, at};
+use crate::scene::{CONTENTS, LONG, Scene, assert_no_descriptor_is_left, connect, descriptors, memory};
+use crate::{ALONE, direct, listings};
 use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
 use wasi_gofer::abi::{Call, Errno, Error, Result};
+use wasi_gofer::proto::lisafs::Mid;
 use wasi_gofer::vfs::{Descriptor, OpenDirectory, OpenHow};
 use wasi_gofer::{CachePolicy, FsOptions, Gofer, GoferCtx, MountOptions};
 
@@ -68,10 +69,15 @@ fn assert_precise(ctx: &GoferCtx, scene: &Scene, case: &str) {
     assert_eq!(ctx.lookup_stat(CALL, "/none", true).map(|_| ()), Err(Error::Errno(Errno::Noent)), "{case}");
 }
 
+/// The policy in which a guest meets a case: lists are asked for with attributes where those are trusted.
+fn policy_of(case: &Case) -> CachePolicy {
+    if case.what == What::ListFound { CachePolicy::Exclusive } else { CachePolicy::Shared }
+}
+
 fn run(case: &Case, host_fds: bool) {
     let (scene, socket) = Scene::new();
     let fs = connect(socket, PATIENCE, host_fds).expect("mounted");
-    let options = MountOptions { read_only: false, fs: FsOptions::with_policy(CachePolicy::Shared) };
+    let options = MountOptions { read_only: false, fs: FsOptions::with_policy(policy_of(case)) };
     let gofer = Gofer::builder().mount("/", fs, options).build().expect("the mount is fine");
     {
         let ctx = gofer.ctx();
@@ -121,4 +127,93 @@ fn a_guest_over_every_lie_is_told_an_errno_and_finds_the_truth_again() {
     }
     let grown = memory().saturating_sub(began);
     assert!(grown < 24 << 20, "{grown} bytes were taken");
+}
+
+/// A guest in `exclusive`, who asks for lists with attributes, over a fresh scene.
+fn exclusive(fs: FsOptions) -> (Scene, Gofer) {
+    let (scene, socket) = Scene::new();
+    let backend = connect(socket, PATIENCE, true).expect("mounted");
+    let options = MountOptions { read_only: false, fs: FsOptions { cache: CachePolicy::Exclusive, ..fs } };
+    let gofer = Gofer::builder().mount("/", backend, options).build().expect("the mount is fine");
+    (scene, gofer)
+}
+
+#[test]
+fn endless_list_with_attributes_stays_within_the_bounds_of_the_cache() {
+    /// What is listed before the guest has enough: some 40 MiB, if all of it were kept.
+    const ENTRIES: usize = 100_000;
+    const DENTRIES: usize = 1_000;
+    const PART: u64 = 400;
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let limits = FsOptions { dentry_cache_limit: DENTRIES, list_limit: 4 << 20, ..FsOptions::default() };
+    let (scene, gofer) = exclusive(limits);
+    let (ctx, mut listed) = (gofer.ctx(), 0);
+    let how = OpenHow { directory: true, ..OpenHow::default() };
+    let root = ctx.open_preopen(CALL, &ctx.preopens()[0]).expect("the root");
+    let Ok(Descriptor::Directory(dir)) = root.open_at(CALL, b"d", how) else { panic!("it opens") };
+    let truth = scene.host("d/f").metadata().expect("there");
+    let lie: crate::proxy::Lie = std::sync::Arc::new(move |reply| {
+        let (mut file, mut all) = (listings::file(reply), Vec::new());
+        for number in reply.nth * PART + 1..=(reply.nth + 1) * PART {
+            file.put(at::INO, &(truth.ino() + number).to_le_bytes());
+            file.put(at::MASK, &0x7ffu32.to_le_bytes());
+            file.put(at::MODE, &REGULAR);
+            (file.offset, file.name) = (number, format!("{number:0>200}").into_bytes());
+            all.push(file.clone());
+        }
+        listings::answer(reply, &all);
+    });
+    scene.proxy.arm(Mid::READ_DIR_STAT.0, &lie, true);
+    let began = memory();
+    dir.read_dir(CALL, 0, &mut |_| {
+        listed += 1;
+        listed < ENTRIES
+    })
+    .expect("listed");
+    let grown = memory().saturating_sub(began);
+    assert_eq!(listed, ENTRIES);
+    assert!(grown < 20 << 20, "{grown} bytes were taken");
+    let held = gofer.stats()[0].fs.dentries;
+    assert!(held <= DENTRIES as u64 + 2, "{held} dentries");
+    gofer.check_invariants().expect("in order");
+    drop((dir, root, ctx, gofer));
+    scene.end();
+}
+
+#[test]
+fn name_that_is_listed_as_another_file_never_reads_or_changes_what_nobody_named() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let (scene, gofer) = exclusive(FsOptions::default());
+    {
+        let ctx = gofer.ctx();
+        let root = ctx.open_preopen(CALL, &ctx.preopens()[0]).expect("the root");
+        // `f` is listed with an inode that is that of `d/l`, of `.`, and of none; the guest has seen neither.
+        let inodes = ["d/l", "d", "."].map(|name| std::fs::symlink_metadata(scene.host(name)).expect("there").ino());
+        for ino in inodes.into_iter().chain([u64::MAX]) {
+            let lie: crate::proxy::Lie = std::sync::Arc::new(move |reply| {
+                let mut all = listings::entries(reply);
+                all.iter_mut()
+                    .filter(|entry| entry.name == b"f")
+                    .for_each(|entry| entry.put(at::INO, &ino.to_le_bytes()));
+                listings::answer(reply, &all);
+            });
+            scene.proxy.arm(Mid::READ_DIR_STAT.0, &lie, false);
+            assert_eq!(ctx.read_dir_path(CALL, "/d").expect("listed").len(), 2);
+            assert_eq!(scene.proxy.disarm(), 1);
+            let mut bytes = [0; 64];
+            // Found by its name, it proves another than was told; then it is looked up anew.
+            let read = ctx.open_read_path(CALL, "/d/f").and_then(|file| file.read_at(CALL, &mut bytes, 0));
+            match read {
+                Ok(count) => assert_eq!(&bytes[..count], CONTENTS, "{ino}"),
+                Err(error) => assert!(matches!(error, Error::Errno(Errno::Stale | Errno::Io)), "{ino}: {error}"),
+            }
+            let times = root.set_times_at(CALL, b"d/f", true, None, None);
+            assert!(matches!(times, Ok(()) | Err(Error::Errno(Errno::Stale | Errno::Io))), "{ino}: {times:?}");
+            gofer.check_invariants().expect("in order");
+            gofer.drop_caches();
+            assert_precise(&ctx, &scene, "listed as another");
+        }
+    }
+    drop(gofer);
+    scene.end();
 }

@@ -161,3 +161,16 @@ fn refusals_are_errnos_and_the_connection_goes_on() {
     assert!(gofer.done(&FStat { fd: root }).is_ok());
     gofer.end();
 }
+
+#[test]
+fn readlink_by_a_name_that_was_removed_is_empty_and_by_another_the_target() {
+    let Some(mut gofer) = Gofer::start("readlink", &[]) else { return };
+    let dir = gofer.root;
+    let symlink = SymlinkAt { dir, uid: NO_ID, gid: NO_ID, name: name("first"), target: Str(b"target") };
+    let first = gofer.ask(&symlink, |inode| inode.control).expect("made");
+    let second = gofer.ask(&LinkAt { dir, target: first, name: name("second") }, |inode| inode.control).expect("made");
+    gofer.done(&UnlinkAt { dir, flags: 0, name: name("first") }).expect("removed");
+    let mut read = |fd| gofer.ask(&ReadLinkAt { fd }, |target| target.0.to_vec());
+    assert_eq!((read(first), read(second)), (Ok(Vec::new()), Ok(b"target".to_vec())));
+    gofer.end();
+}

@@ -12,4 +12,6 @@ mod gvisor_names;
 mod gvisor_sockets;
 mod runsc;
 #[cfg(feature = "sidecar")]
+mod sandbox;
+#[cfg(feature = "sidecar")]
 mod sentry;

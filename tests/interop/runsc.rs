@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 /// Programs are started one at a time, since what one is to inherit any other would, too.
 static STARTING: Mutex<()> = Mutex::new(());
@@ -73,6 +73,12 @@ pub(crate) fn starting() -> MutexGuard<'static, ()> {
 /// What a version needs to be told, so that it serves every message: those from 2023 on hand out the tree instead, and
 /// those from 2024 on want to know what each mount is.
 fn version_flags(program: &OsStr) -> (&'static [&'static str], &'static [&'static str]) {
+    // There is one program, which takes longer to say what it is than to start.
+    static FLAGS: OnceLock<(&[&str], &[&str])> = OnceLock::new();
+    *FLAGS.get_or_init(|| asked_flags(program))
+}
+
+fn asked_flags(program: &OsStr) -> (&'static [&'static str], &'static [&'static str]) {
     let help = |arguments: &[&str]| {
         let output = Command::new(program).args(arguments).output().expect("runsc starts");
         [output.stdout, output.stderr].concat()

@@ -1,36 +1,16 @@
 //! gVisor's sentry, which runs a program over a directory that our server serves.
 
-use crate::runsc::{program, starting};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::{AsRawFd, OwnedFd};
-use rustix::io::{FdFlags, fcntl_setfd};
-use std::ffi::{OsStr, OsString};
-use std::io::{PipeReader, Read as _, Write as _};
+use crate::runsc::program;
+use crate::sandbox::{PATIENCE, Sandbox, can_start, no_streams, spawn};
+use std::ffi::OsString;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 use wasi_gofer::sidecar::{Export, HostUds, Server};
 use wasi_gofer::transport::Stream;
-
-/// How long anything of it may take.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A sandbox, which is killed at the end.
-struct Sandbox {
-    child: Child,
-    controller: UnixStream,
-    _mounts: PipeReader,
-}
-
-impl Drop for Sandbox {
-    fn drop(&mut self) {
-        // It has ended, or is to.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// Whether something is there, after a line that says so if it is not.
 fn skipped(test: &str, what: &str) {
@@ -44,65 +24,6 @@ fn compiled(source: &str, root: &Path) -> Option<()> {
     made.ok().filter(|made| made.status.success()).map(|_| ())
 }
 
-fn spawn(runsc: &OsStr, bundle: &Path, root: &Path, gofer: UnixStream, flags: &[&str], args: &[&str]) -> Sandbox {
-    let config = serde_json::json!({
-        "ociVersion": "1.0.2",
-        "process": { "user": { "uid": 0, "gid": 0 }, "args": args, "cwd": "/" },
-        "root": { "path": root, "readonly": false },
-        "mounts": [],
-    });
-    std::fs::write(bundle.join("config.json"), config.to_string()).expect("written");
-    let spec = std::fs::File::open(bundle.join("config.json")).expect("open");
-    let path: PathBuf = bundle.join("controller");
-    let listener = UnixListener::bind(&path).expect("bound");
-    let (mut started, start) = std::io::pipe().expect("a pipe");
-    let (mounts, mut list) = std::io::pipe().expect("a pipe");
-    list.write_all(b"[]").expect("written");
-    drop(list);
-    let null = || OwnedFd::from(std::fs::OpenOptions::new().read(true).write(true).open("/dev/null").expect("open"));
-    let mounts_end = mounts.try_clone().expect("duplicated");
-    let inherited: [OwnedFd; 8] =
-        [spec.into(), listener.into(), start.into(), mounts_end.into(), gofer.into(), null(), null(), null()];
-    let _starting = starting();
-    let numbers = inherited.each_ref().map(|fd| {
-        fcntl_setfd(fd, FdFlags::empty()).expect("it is inherited");
-        fd.as_raw_fd().to_string()
-    });
-    let [spec, listener, start, mounts_fd, gofer, stdin, stdout, stderr] = &numbers;
-    let child = Command::new(runsc)
-        .args(["--TESTONLY-unsafe-nonroot", "--platform=ptrace", "--network=none", "--overlay2=none"])
-        .args(flags)
-        .args(["boot", "--bundle"])
-        .arg(bundle)
-        .args(["--spec-fd", spec, "--controller-fd", listener, "--start-sync-fd", start, "--mounts-fd", mounts_fd])
-        .args(["--io-fds", gofer, "--stdio-fds", stdin, "--stdio-fds", stdout, "--stdio-fds", stderr])
-        .args(["--cpu-num", "2", "served"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("runsc starts");
-    drop(inherited);
-    let mut polled = [PollFd::new(&started, PollFlags::IN)];
-    let patience = Timespec::try_from(PATIENCE).expect("a minute");
-    assert_eq!(poll(&mut polled, Some(&patience)), Ok(1), "the sandbox does not start");
-    assert_eq!(started.read(&mut [0]).expect("read"), 1, "the sandbox ended");
-    let controller = UnixStream::connect(&path).expect("it listens");
-    controller.set_read_timeout(Some(PATIENCE)).expect("set");
-    Sandbox { child, controller, _mounts: mounts }
-}
-
-impl Sandbox {
-    /// Asks the sandbox's controller for something.
-    fn ask(&mut self, method: &str) -> serde_json::Value {
-        let request = serde_json::json!({ "method": format!("containerManager.{method}"), "arg": "served" });
-        self.controller.write_all(request.to_string().as_bytes()).expect("sent");
-        let mut answers = serde_json::Deserializer::from_reader(&self.controller).into_iter();
-        let answer: serde_json::Value = answers.next().expect("an answer").expect("JSON");
-        assert_eq!(answer["success"], true, "{method}: {answer}");
-        answer["result"].clone()
-    }
-}
-
 /// A directory with a program in it, and gVisor's.
 struct Prepared {
     runsc: OsString,
@@ -114,8 +35,7 @@ impl Prepared {
     /// `None`, and a line that says so, where one of them cannot be.
     fn with(test: &str, source: &str) -> Option<Prepared> {
         let runsc = program(test)?;
-        let version = Command::new(&runsc).arg("--version").output().expect("runsc starts");
-        if !String::from_utf8_lossy(&version.stdout).contains("20221219") {
+        if !can_start(&runsc) {
             skipped(test, "another version than that of 2022 is started in another way");
             return None;
         }
@@ -136,7 +56,7 @@ impl Prepared {
         let server = Server::lisafs(export).expect("serves");
         let (ours, theirs) = UnixStream::pair().expect("a pair");
         server.serve(Stream::new(ours.into()).expect("a stream")).expect("served");
-        let mut sandbox = spawn(&self.runsc, self.dir.path(), &self.root, theirs, flags, args);
+        let mut sandbox = spawn((&self.runsc, flags), self.dir.path(), (&self.root, args), theirs, no_streams());
         sandbox.ask("StartRoot");
         (sandbox, server)
     }

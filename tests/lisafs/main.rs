@@ -25,3 +25,4 @@ mod rpcs;
 #[allow(dead_code, reason = "the other tests' own")]
 mod runsc;
 mod seeking;
+mod umask;

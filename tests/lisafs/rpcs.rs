@@ -1,6 +1,6 @@
 //! How many requests operations of a guest cost, over a cache.
 
-use crate::kit::{self, CREATE, READ};
+use crate::kit::{self, CREATE, READ, WRITE};
 use crate::runsc::Runsc;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -116,6 +116,18 @@ const ROWS: &[Row] = &[
         },
         ["", "WalkStat=1 OpenAt=1", ""],
     ),
+    (
+        "open to write, write 10 times, stat and close",
+        |guest| {
+            let file = guest.open("a/b/c/f", WRITE);
+            for _ in 0..10 {
+                assert_eq!(file.write_at(CALL, &[std::io::IoSlice::new(b"hello")], 0), Ok(5));
+            }
+            assert_eq!(file.stat(CALL).expect("open").size, 5);
+            file.close(CALL).expect("closed");
+        },
+        ["SetStat=1 OpenAt=1", "WalkStat=1 OpenAt=1", "OpenAt=1"],
+    ),
     // What the file is now, the descriptor tells that the server handed out; where it is, the queue.
     (
         "stat of an open file by its name, 10 times",
@@ -125,7 +137,8 @@ const ROWS: &[Row] = &[
             (0..10).for_each(|_| guest.stat("/a/b/c/f"));
             file.close(CALL).expect("closed");
         },
-        ["", "WalkStat=11 OpenAt=1", ""],
+        // Of a file that was open to write no handle is kept.
+        ["", "WalkStat=11 OpenAt=1", "OpenAt=1"],
     ),
     // Somebody who goes on asking is worth an open: the third that asks is the last.
     (

@@ -4,7 +4,9 @@ use crate::act::{Act, Answer, Outcome, Subject, agree, differ_at};
 use crate::kernel::Kernel;
 use crate::model::Model;
 use crate::ours::Ours;
+use crate::runsc::Runsc;
 use crate::tree::{compare, without_data};
+use std::any::Any;
 use std::os::unix::net::UnixStream;
 use tempfile::TempDir;
 use wasi_gofer::backend::directfs::FdBudget;
@@ -20,6 +22,8 @@ pub(crate) enum Source {
     /// A directory of this host behind a lisafs server in this process; with one control handle every transfer is a
     /// message, too.
     Lisafs,
+    /// A directory of this host behind gVisor's gofer.
+    Gvisor,
     /// Memory: nobody else gets at it.
     Memory,
 }
@@ -31,15 +35,21 @@ pub(crate) struct Setup {
     /// Control handles of directories.
     pub(crate) fds: Option<usize>,
     pub(crate) options: FsOptions,
+    /// That nobody else changes the tree, whatever the policy allows.
+    pub(crate) alone: bool,
 }
 
 impl Setup {
     pub(crate) fn direct(policy: CachePolicy) -> Setup {
-        Setup { source: Source::Direct, fds: None, options: FsOptions::with_policy(policy) }
+        Setup::over(Source::Direct, FsOptions::with_policy(policy))
     }
 
     pub(crate) fn memory(policy: CachePolicy) -> Setup {
-        Setup { source: Source::Memory, fds: None, options: FsOptions::with_policy(policy) }
+        Setup::over(Source::Memory, FsOptions::with_policy(policy))
+    }
+
+    pub(crate) fn over(source: Source, options: FsOptions) -> Setup {
+        Setup { source, fds: None, options, alone: false }
     }
 
     pub(crate) fn fds(mut self, fds: usize) -> Setup {
@@ -54,7 +64,7 @@ impl Setup {
 
     /// Whether somebody else may change the tree.
     pub(crate) fn has_outsiders(&self) -> bool {
-        self.source != Source::Memory && outsiders(self.options.cache)
+        self.source != Source::Memory && !self.alone && outsiders(self.options.cache)
     }
 }
 
@@ -66,6 +76,9 @@ pub(crate) fn outsiders(policy: CachePolicy) -> bool {
     }
 }
 
+/// gVisor lets pipes and sockets be seen if it is told to.
+const GVISOR_FLAGS: &[&str] = &["--host-uds=all", "--host-fifo=open"];
+
 /// All subjects.
 pub(crate) struct World {
     ours: Ours,
@@ -73,17 +86,24 @@ pub(crate) struct World {
     twin: Kernel,
     /// The host directory behind the mount, as an outsider holds it.
     host: Option<Kernel>,
-    _server: Option<Server>,
+    // Behind the mounts, with which the connection ends, and with that the server.
+    _server: Option<Box<dyn Any>>,
     _twin_dir: TempDir,
     _host_dir: TempDir,
     checks: bool,
 }
 
 /// The host directory behind a server.
-fn lisafs(setup: &Setup, dir: &TempDir) -> (Server, LisaFs) {
-    let server = Server::lisafs(Export::open_ambient(dir.path()).expect("an export")).expect("a server");
-    let (ours, theirs) = UnixStream::pair().expect("a pair");
-    server.serve(Stream::new(theirs.into()).expect("a stream")).expect("served");
+fn lisafs(setup: &Setup, dir: &TempDir) -> (Box<dyn Any>, LisaFs) {
+    let (server, ours): (Box<dyn Any>, _) = if setup.source == Source::Gvisor {
+        let (server, ours) = Runsc::start_over("a row", Some(dir.path()), GVISOR_FLAGS).expect("it was there before");
+        (Box::new(server), ours)
+    } else {
+        let server = Server::lisafs(Export::open_ambient(dir.path()).expect("an export")).expect("a server");
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        server.serve(Stream::new(theirs.into()).expect("a stream")).expect("served");
+        (Box::new(server), ours)
+    };
     let defaults = LisaFsOptions::default();
     let control_limit = setup.fds.unwrap_or(defaults.control_limit);
     let options = LisaFsOptions { control_limit, host_fds: setup.fds != Some(1), ..defaults };
@@ -122,7 +142,7 @@ impl World {
         let options = MountOptions { read_only: false, fs: setup.options.clone() };
         let mut server = None;
         match setup.source {
-            Source::Lisafs => {
+            Source::Lisafs | Source::Gvisor => {
                 let (started, backend) = lisafs(setup, &host_dir);
                 server = Some(started);
                 builder.mount("/", backend, options)

@@ -9,6 +9,8 @@
 //! guests of the same mounts take part in both. Where data is written back later, the mounted directory is compared
 //! behind a sync alone.
 //!
+//! Rows over gVisor's gofer are skipped aloud where it is not installed, unless `INTEROP_REQUIRED` names `runsc`.
+//!
 //! `REFERENCE_CASES` sets how many rows each of the configurations gets (default 180), `REFERENCE_SEED` repeats the rows
 //! of a run that printed it. A row that fails is made shorter, and printed as what [`regressions`] are written in.
 
@@ -24,5 +26,8 @@ mod ours;
 mod random;
 mod regressions;
 mod rows;
+#[path = "../interop/runsc.rs"]
+#[allow(dead_code, reason = "the other tests' own")]
+mod runsc;
 mod threads;
 mod tree;

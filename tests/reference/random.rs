@@ -6,6 +6,7 @@ use crate::harness::{Setup, Source, World, outsiders};
 use crate::model::Model;
 use crate::op::{Op, op};
 use crate::rows::{env, seed_of_now, seeded_runner, some_tree};
+use crate::runsc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestError};
@@ -148,24 +149,45 @@ fn cases() -> u64 {
     env("REFERENCE_CASES").unwrap_or(180)
 }
 
-/// A server costs each row a thread and two sockets.
+/// A server costs each row a thread and two sockets, gVisor's a process.
 fn cases_of(source: Source) -> u64 {
-    if source == Source::Lisafs { cases() / 3 } else { cases() }
+    match source {
+        Source::Direct | Source::Memory => cases(),
+        Source::Lisafs => cases() / 3,
+        Source::Gvisor => cases() / 9,
+    }
+}
+
+/// Whether it can be run; a line says so where it cannot.
+fn is_there(source: Source, policy: CachePolicy) -> bool {
+    source != Source::Gvisor || runsc::program(&format!("rows over gVisor's gofer, {policy}")).is_some()
 }
 
 fn explore_policy(source: Source, policy: CachePolicy) {
+    explore_policy_with(source, policy, false);
+}
+
+/// Where others could change the tree, and nobody does.
+fn explore_policy_alone(source: Source, policy: CachePolicy) {
+    explore_policy_with(source, policy, true);
+}
+
+fn explore_policy_with(source: Source, policy: CachePolicy, alone: bool) {
+    if !is_there(source, policy) {
+        return;
+    }
     let budgets: &[Option<usize>] = match source {
         Source::Direct => &[None, Some(16), Some(4), Some(1)],
         // Without a descriptor the attributes of an open file are changed by its name, which outsiders may take away.
-        Source::Lisafs if outsiders(policy) => &[None, Some(16)],
-        Source::Lisafs => &[None, Some(16), Some(1)],
+        Source::Lisafs | Source::Gvisor if outsiders(policy) && !alone => &[None, Some(16)],
+        Source::Lisafs | Source::Gvisor => &[None, Some(16), Some(1)],
         Source::Memory => &[None],
     };
     let defaults = FsOptions::with_policy(policy);
     for (salt, limit) in (1..).zip([defaults.dentry_cache_limit, 1, 0]) {
         for fds in budgets {
             let options = FsOptions { dentry_cache_limit: limit, ..defaults.clone() };
-            let setup = Setup { source, fds: *fds, options };
+            let setup = Setup { fds: *fds, alone, ..Setup::over(source, options) };
             explore(&setup, salt * 100 + fds.unwrap_or(0) as u64, cases_of(source), vec(op(), 1..ROW));
         }
     }
@@ -173,9 +195,13 @@ fn explore_policy(source: Source, policy: CachePolicy) {
 
 /// Few files, and what is in them.
 fn explore_data(source: Source, policy: CachePolicy) {
-    let setup = Setup { source, fds: None, options: FsOptions::with_policy(policy) };
-    explore(&setup, 1_000, cases() * 2 / 3, vec(data::op(), 1..2 * ROW));
-    explore(&setup.limit(0), 1_001, cases() / 3, vec(data::op(), 1..2 * ROW));
+    if !is_there(source, policy) {
+        return;
+    }
+    let cases = if source == Source::Gvisor { cases_of(source) } else { cases() };
+    let setup = Setup::over(source, FsOptions::with_policy(policy));
+    explore(&setup, 1_000, cases * 2 / 3, vec(data::op(), 1..2 * ROW));
+    explore(&setup.limit(0), 1_001, cases / 3, vec(data::op(), 1..2 * ROW));
 }
 
 macro_rules! policies {
@@ -197,10 +223,18 @@ policies! {
     lisafs_writethrough_is_the_kernel: Lisafs Writethrough,
     lisafs_shared_with_outsiders_is_the_kernel: Lisafs Shared,
     lisafs_none_with_outsiders_is_the_kernel: Lisafs None,
+    gvisor_exclusive_is_the_kernel: Gvisor Exclusive,
+    gvisor_shared_with_outsiders_is_the_kernel: Gvisor Shared,
     memory_exclusive_is_the_kernel: Memory Exclusive,
     memory_writethrough_is_the_kernel: Memory Writethrough,
     memory_shared_is_the_kernel: Memory Shared,
     memory_none_is_the_kernel: Memory None,
+}
+
+policies! {
+    explore_policy_alone:
+    lisafs_shared_alone_is_the_kernel: Lisafs Shared,
+    gvisor_shared_alone_is_the_kernel: Gvisor Shared,
 }
 
 policies! {
@@ -211,6 +245,8 @@ policies! {
     data_in_direct_none_with_outsiders_is_the_kernels: Direct None,
     data_in_lisafs_exclusive_is_the_kernels: Lisafs Exclusive,
     data_in_lisafs_shared_with_outsiders_is_the_kernels: Lisafs Shared,
+    data_in_gvisor_exclusive_is_the_kernels: Gvisor Exclusive,
+    data_in_gvisor_shared_with_outsiders_is_the_kernels: Gvisor Shared,
     data_in_memory_exclusive_is_the_kernels: Memory Exclusive,
     data_in_memory_writethrough_is_the_kernels: Memory Writethrough,
     data_in_memory_shared_is_the_kernels: Memory Shared,

@@ -4,6 +4,7 @@ use crate::act::Act;
 use crate::harness::{Setup, Source, World, run};
 use crate::kernel::{Kernel, statx};
 use crate::rows::some_tree;
+use crate::runsc;
 use std::io::{IoSlice, IoSliceMut};
 use wasi_gofer::abi::{Call, Timespec};
 use wasi_gofer::vfs::{Descriptor, OpenHow};
@@ -166,6 +167,19 @@ fn regression_sync_of_a_removed_directory_that_is_open_is_fine() {
         for setup in
             [Setup::direct(policy), Setup::memory(policy), Setup { source: Source::Lisafs, ..Setup::direct(policy) }]
         {
+            run(&setup, &acts).unwrap_or_else(|error| panic!("{setup:?}: {error}"));
+        }
+    }
+}
+
+#[test]
+fn regression_readlink_of_a_link_whose_first_name_was_removed_is_its_contents() {
+    let acts = [symlink("a", "first"), link("first", "b"), Act::Unlink { dir: 0, path: "first".to_owned() }];
+    let mut sources = vec![Source::Direct, Source::Memory, Source::Lisafs];
+    sources.extend(runsc::program("a row over gVisor's gofer").map(|_| Source::Gvisor));
+    for policy in CachePolicy::ALL {
+        for source in sources.iter().copied() {
+            let setup = Setup::over(source, FsOptions::with_policy(policy));
             run(&setup, &acts).unwrap_or_else(|error| panic!("{setup:?}: {error}"));
         }
     }

@@ -6,8 +6,8 @@ use super::told::{self, Told};
 use crate::abi::{Call, Errno, Error, FileType, Mode, Name, PATH_MAX, Result, Stat};
 use crate::backend::{Found, Location, NodeKind, Object};
 use crate::proto::lisafs::{
-    BindAt, CreateCommon, FdId, Inode, LinkAt, Mid, MkdirAt, MknodAt, NO_ID, ReadLinkAt, RenameAt, RenameAt2, Request,
-    Str, SymlinkAt, UNLINK_DIRECTORY, UnlinkAt,
+    BindAt, FdId, Inode, LinkAt, Mid, MkdirAt, MknodAt, NO_ID, ReadLinkAt, RenameAt, RenameAt2, Request, Str,
+    SymlinkAt, UNLINK_DIRECTORY, UnlinkAt,
 };
 
 /// The type of the sockets that [`NodeKind::Socket`] makes where only bound ones can be made.
@@ -29,7 +29,7 @@ impl LisaFs {
 
     pub(super) fn make_dir(&self, call: &Call, dir: &LisaNode, name: Name<'_>, mode: Mode) -> Result<Found<LisaNode>> {
         let dir = self.directory(dir)?;
-        let common = CreateCommon::new(dir.id(), None, mode);
+        let common = self.common(dir.id(), None, mode);
         self.make(call, dir.id(), &MkdirAt { common, name }, FileType::Directory)
     }
 
@@ -49,7 +49,7 @@ impl LisaFs {
             NodeKind::Socket => FileType::Socket,
             NodeKind::Regular => FileType::Regular,
         };
-        let common = CreateCommon::new(dir.id(), Some(file_type), mode);
+        let common = self.common(dir.id(), Some(file_type), mode);
         let made = self.make(call, dir.id(), &MknodAt { common, minor: 0, major: 0, name }, file_type);
         let Err(Error::Errno(refusal @ (Errno::Perm | Errno::Inval | Errno::Opnotsupp))) = made else { return made };
         if kind == NodeKind::Regular {
@@ -60,7 +60,7 @@ impl LisaFs {
             return Err(Errno::Exist.into());
         }
         if kind == NodeKind::Socket && self.connection().offers(Mid::BIND_AT) {
-            let common = CreateCommon::new(dir.id(), None, mode);
+            let common = self.common(dir.id(), None, mode);
             let request = BindAt { common, socket_type: SOCK_STREAM, name };
             let bound = self.connection().ask(call, &request, |reply, _| {
                 drop(self.connection().own(reply.socket));
@@ -165,10 +165,14 @@ impl LisaFs {
         if object.file_type != FileType::Symlink {
             return Err(Errno::Inval.into());
         }
+        let mut asked = false;
         self.on_object(call, object, |control| {
-            self.connection().ask(call, &ReadLinkAt { fd: control.id() }, |target, _| {
-                let plausible = (1..=PATH_MAX).contains(&target.0.len()) && !target.0.contains(&0);
-                if plausible { Ok(target.0.to_vec()) } else { Err(Errno::Io.into()) }
+            let again = std::mem::replace(&mut asked, true);
+            self.connection().ask(call, &ReadLinkAt { fd: control.id() }, |target, _| match target.0 {
+                // gVisor's gofer says so of a name that was removed: the link may have another one.
+                [] if !again => Err(Errno::Stale.into()),
+                target if target.is_empty() || target.len() > PATH_MAX || target.contains(&0) => Err(Errno::Io.into()),
+                target => Ok(target.to_vec()),
             })
         })
     }

@@ -156,7 +156,8 @@ impl Cursor {
         self.end(last)
     }
 
-    /// As [`Cursor::take_in`], with attributes, of which `told` makes what they are, or nothing.
+    /// As [`Cursor::take_in`], with attributes, of which `told` makes what they are, or nothing. Those of another type than
+    /// the entry's, or of no inode, are nothing too: they are a lie, or of what came in its place meanwhile.
     pub(super) fn take_in_stats(
         &mut self,
         answer: StatDirents<'_>,
@@ -166,7 +167,8 @@ impl Cursor {
         for entry in answer.iter() {
             let numbers = (entry.stat.ino.get(), entry.offset, entry.file_type());
             if self.push(entry.raw_name.0, numbers)? {
-                self.stats.push_back(told(entry.stat));
+                let fits = |file_type| entry.file_type().is_none_or(|listed| listed == file_type);
+                self.stats.push_back(told(entry.stat).filter(|stat| stat.key.ino != 0 && fits(stat.file_type)));
             }
         }
         self.end(last)

@@ -7,9 +7,9 @@ use super::cursors::Cursors;
 use super::numbers::Number;
 use super::program::{OwnTree, Program};
 use super::told;
-use crate::abi::{Call, Errno, FileType, InodeKey, Result, Stat};
-use crate::hostfs::{FdBudget, Keys};
-use crate::proto::lisafs::{FStatFs, Mid, Statx};
+use crate::abi::{Call, Errno, FileType, InodeKey, Mode, Result, Stat};
+use crate::hostfs::{FdBudget, Keys, umask};
+use crate::proto::lisafs::{CreateCommon, FStatFs, FdId, Mid, Statx};
 use crate::transport::Stream;
 use crate::transport::lisafs::Client;
 use parking_lot::Mutex;
@@ -36,6 +36,8 @@ pub struct LisaFs {
     pub(super) controls: Arc<FdBudget<Number>>,
     pub(super) cursors: Cursors,
     pub(super) own_tree: OwnTree,
+    /// What is taken from the modes of new objects.
+    umask: Mode,
 }
 
 /// What files that are open need of their filesystem.
@@ -95,6 +97,7 @@ impl LisaFs {
             controls: FdBudget::new(options.control_limit.max(CONTROLS_MIN)),
             cursors: Cursors::default(),
             own_tree: OwnTree::default(),
+            umask: options.umask.unwrap_or_else(umask::of_process),
             shared: Arc::new(Shared {
                 connection,
                 keys,
@@ -126,6 +129,11 @@ impl LisaFs {
     #[must_use]
     pub fn controls_held(&self) -> usize {
         self.controls.held()
+    }
+
+    /// How a new object in `dir` is asked for.
+    pub(super) fn common(&self, dir: FdId, file_type: Option<FileType>, mode: Mode) -> CreateCommon {
+        CreateCommon::new(dir, file_type, mode.masked(self.umask))
     }
 
     pub(super) fn connection(&self) -> &Connection {

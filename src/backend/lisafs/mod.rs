@@ -31,7 +31,8 @@
 //!   directory.
 //! - There is no message for a lock of the tree. That of a server which [`LisaFs::start`] started is locked by this
 //!   process; with another, whoever started that sees to it that a tree that is mounted as exclusive is nobody else's.
-//! - The server's umask applies to new objects (gVisor's has none).
+//! - The umask that applies to new objects is that of [`LisaFsOptions::umask`], and the server's on top (gVisor's gofer
+//!   and our own program have none).
 
 mod change;
 mod connection;

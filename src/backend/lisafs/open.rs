@@ -10,7 +10,7 @@ use super::numbers::Number;
 use super::told;
 use crate::abi::{Call, Errno, Error, FileType, Mode, Name, OpenFlags, Result, SetStat, Stat};
 use crate::backend::{Created, Handle, Object};
-use crate::proto::lisafs::{CreateCommon, FdId, OpenAt, OpenCreateAt, open_bits};
+use crate::proto::lisafs::{FdId, OpenAt, OpenCreateAt, open_bits};
 use std::sync::Arc;
 
 impl Shared {
@@ -66,7 +66,7 @@ impl LisaFs {
     ) -> Result<Created<LisaNode, LisaHandle>> {
         check_flags(flags)?;
         let dir = self.directory(dir)?;
-        let common = CreateCommon::new(dir.id(), None, mode);
+        let common = self.common(dir.id(), None, mode);
         let request = OpenCreateAt { common, flags: open_bits(flags - OpenFlags::TRUNC), name };
         let made = self.connection().ask_with(call, &request, &[], |reply, fds| {
             let open = self.own_open(reply.fd);

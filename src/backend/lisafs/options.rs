@@ -1,5 +1,6 @@
 //! What the owner of a mount chooses about its connection.
 
+use crate::abi::Mode;
 use std::time::Duration;
 
 /// What the owner of a mount chooses about its connection.
@@ -23,6 +24,9 @@ pub struct LisaFsOptions {
     /// Whether a file that is open may go on being read as it was before somebody else changed it (overlayfs before
     /// copy-up); `None`, the default, takes it from what the server says of its filesystem.
     pub stale_handles: Option<bool>,
+    /// What is taken from the modes of new objects; `None`, the default, is the umask that this process has when it mounts.
+    /// The protocol leaves it to the client: gVisor's gofer has none, and a sidecar of ours has none either.
+    pub umask: Option<Mode>,
 }
 
 impl Default for LisaFsOptions {
@@ -33,6 +37,7 @@ impl Default for LisaFsOptions {
             host_fds: true,
             channels: 4,
             stale_handles: None,
+            umask: None,
         }
     }
 }
