@@ -1,10 +1,10 @@
 //! What is served, and to what extent.
 
 use super::host_uds::HostUds;
-use super::processors::processors;
 use crate::abi::{Errno, FileType, Result};
 use crate::hostfs::errno::from_std;
 use crate::hostfs::{FdBudget, Host, stat};
+use crate::sync::processors;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use rustix::fd::{AsFd, OwnedFd};

@@ -22,7 +22,6 @@ mod export;
 mod host_uds;
 pub mod jail;
 mod lisafs;
-mod processors;
 mod program;
 mod quota;
 mod server;

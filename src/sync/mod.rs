@@ -8,6 +8,7 @@ mod clock;
 mod counter;
 mod mutex;
 mod order;
+mod processors;
 mod sharded;
 
 pub(crate) use background::Background;
@@ -15,4 +16,5 @@ pub(crate) use clock::{coarse_time, expired, fine_time, monotonic, pause};
 pub(crate) use counter::Counter;
 pub(crate) use mutex::{RankedGuard, RankedMutex};
 pub(crate) use order::{Held as RankHeld, Rank, rank};
+pub(crate) use processors::processors;
 pub(crate) use sharded::Sharded;

@@ -7,7 +7,7 @@ use super::supervise::{self, STOP, Supervisor};
 use super::{before, capabilities, landlock, limits, root, seccomp};
 use crate::hostfs::{FdBudget, held_path};
 use crate::sidecar::host_uds::HostUds;
-use crate::sidecar::processors::processors;
+use crate::sync::processors;
 use crate::sys::process;
 use crate::sys::signals::SignalSet;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};

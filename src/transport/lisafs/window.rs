@@ -14,7 +14,7 @@
 
 use super::spin::Spin;
 use crate::abi::{Call, Errno};
-use crate::sync::monotonic;
+use crate::sync::{monotonic, processors};
 use crate::sys::SharedMemory;
 use crate::transport::error::{TransportError, Violation, goes_on};
 use crate::transport::stream::SLICE;
@@ -61,7 +61,7 @@ pub(super) struct Window {
 impl Window {
     /// An end of memory with room for `capacity` bytes of data.
     pub(super) fn new(memory: SharedMemory, side: Side, capacity: usize) -> Window {
-        Window { memory: Arc::new(memory), side, capacity, spin: Spin::default() }
+        Window { memory: Arc::new(memory), side, capacity, spin: Spin::new(processors()) }
     }
 
     /// Writes data, a part at each offset from its start.
