@@ -1,7 +1,8 @@
 //! Round trips of lisafs: our server in its jail and gVisor's gofer, over the socket and over a channel.
 //!
 //! ```text
-//! cargo bench --no-default-features --features sidecar --bench lisafs -- [--quick] [--rounds N] [--jail MODE] [--json PATH]
+//! cargo bench --no-default-features --features sidecar --bench lisafs -- [--quick] [--rounds N] [--filter SUBSTR] [--jail MODE]
+//!     [--json PATH]
 //! ```
 //!
 //! The client is ours in all of them, on one thread, and asks the same of servers in processes of their own over
@@ -218,15 +219,18 @@ struct Args {
     rounds: usize,
     jail: String,
     json: Option<PathBuf>,
+    /// Part of the names of the operations that are timed.
+    filter: String,
 }
 
 fn parse() -> Result<Args> {
-    let mut args = Args { quick: false, rounds: 15, jail: "auto".into(), json: None };
+    let mut args = Args { quick: false, rounds: 15, jail: "auto".into(), json: None, filter: String::new() };
     let mut given = std::env::args().skip(1);
     while let Some(arg) = given.next() {
         match arg.as_str() {
             "--quick" => (args.quick, args.rounds) = (true, 1),
             "--rounds" => args.rounds = given.next().context("--rounds N")?.parse()?,
+            "--filter" => args.filter = given.next().context("--filter SUBSTR")?,
             "--jail" => args.jail = given.next().context("--jail MODE")?,
             "--json" => args.json = Some(given.next().context("--json PATH")?.into()),
             // What cargo says to every benchmark.
@@ -258,7 +262,7 @@ fn main() -> Result<()> {
             line
         })
     );
-    for operation in OPERATIONS {
+    for operation in OPERATIONS.iter().filter(|operation| operation.name.contains(&args.filter)) {
         let mut samples = vec![Vec::new(); subjects.len()];
         let batch = if args.quick { 1 } else { operation.batch };
         for round in 0..args.rounds {
@@ -285,8 +289,12 @@ fn main() -> Result<()> {
         }
         println!("{line}");
     }
-    json.extend(walk::report(args.rounds)?);
-    reattach::run(args.rounds, &args.jail, &mut json)?;
+    if "cold walk".contains(&args.filter) {
+        json.extend(walk::report(args.rounds)?);
+    }
+    if "re-attach".contains(&args.filter) {
+        reattach::run(args.rounds, &args.jail, &mut json)?;
+    }
     if let Some(path) = args.json {
         std::fs::write(path, serde_json::to_string_pretty(&json)?)?;
     }

@@ -5,12 +5,18 @@
 //! | --- | --- |
 //! | 0 | whose turn it is: 0 the client's, 1 the server's, 2 nobody's any more |
 //! | 4 | bytes of data |
-//! | 8 | reserved |
+//! | 8 | whether the client is awake: 0 it does not say, 1 awake, 2 it may sleep |
+//! | 12 | whether the server is |
 //! | 16 | data |
 //!
 //! Who has the turn writes data and its length, swaps the word from its own value to the peer's, and wakes who waits on
 //! it (futex(2), as it is for two processes). A peer can write anything at any time, also the word, and so take the turn
 //! back at once: whatever is read is what the bytes were at some moment, and it is read once.
+//!
+//! gVisor's protocol has the words at 8 and 12 reserved, and its ends leave them zero. An end of ours says there before it
+//! goes to sleep that it may, and behind it that it is awake: one that is awake looks at the turn by itself, and passing it
+//! then takes no system call. Who lies about himself is not woken, and one that lies about the other has his own message
+//! lie there for a slice.
 
 use super::spin::Spin;
 use crate::abi::{Call, Errno};
@@ -28,6 +34,18 @@ use std::time::Duration;
 pub(super) const DATA: usize = 16;
 
 const LENGTH: usize = 4;
+
+/// Where an end says whether it is awake.
+const fn state_at(side: Side) -> usize {
+    match side {
+        Side::Client => 8,
+        Side::Server => 12,
+    }
+}
+
+const AWAKE: u32 = 1;
+const MAY_SLEEP: u32 = 2;
+
 const NOBODY: u32 = 2;
 
 /// How long a wait is at first, and how long it can get: each is twice as long as the one before. A client waits for an
@@ -61,7 +79,9 @@ pub(super) struct Window {
 impl Window {
     /// An end of memory with room for `capacity` bytes of data.
     pub(super) fn new(memory: SharedMemory, side: Side, capacity: usize) -> Window {
-        Window { memory: Arc::new(memory), side, capacity, spin: Spin::new(processors()) }
+        let window = Window { memory: Arc::new(memory), side, capacity, spin: Spin::new(processors()) };
+        window.say(AWAKE);
+        window
     }
 
     /// Writes data, a part at each offset from its start.
@@ -98,7 +118,9 @@ impl Window {
     pub(super) fn pass(&self) -> Result<(), TransportError> {
         let word = self.word(0)?;
         let (own, peer) = self.turns();
-        match word.compare_exchange(own, peer, Ordering::AcqRel, Ordering::Acquire) {
+        match word.compare_exchange(own, peer, Ordering::SeqCst, Ordering::Acquire) {
+            // In one order for both ends: either the peer is seen to be going to sleep, or it sees the turn before it does.
+            Ok(_) if self.word(state_at(self.peer()))?.load(Ordering::SeqCst) == AWAKE => Ok(()),
             Ok(_) => futex::wake(word, Flags::empty(), 1).map(|_| ()).map_err(TransportError::os),
             Err(NOBODY) => Err(TransportError::Closed),
             Err(word) => Err(Violation::State { word }.into()),
@@ -109,11 +131,18 @@ impl Window {
     /// says. `is_gone` says whether the peer is: it is asked then too, so that nobody waits for one that died.
     pub(super) fn wait(&self, call: &Call, is_gone: impl Fn() -> bool) -> Result<(), TransportError> {
         let word = self.word(0)?;
-        let (_, peer) = self.turns();
-        let (mut slice, longest) = slices(self.side);
         if self.spin.finds(|| self.has_turn(word))? {
             return Ok(());
         }
+        self.say(MAY_SLEEP);
+        let slept = self.sleep(call, word, is_gone);
+        self.say(AWAKE);
+        slept
+    }
+
+    fn sleep(&self, call: &Call, word: &AtomicU32, is_gone: impl Fn() -> bool) -> Result<(), TransportError> {
+        let (_, peer) = self.turns();
+        let (mut slice, longest) = slices(self.side);
         loop {
             if self.has_turn(word)? {
                 return Ok(());
@@ -150,11 +179,22 @@ impl Window {
         }
     }
 
-    fn turns(&self) -> (u32, u32) {
-        match self.side {
-            Side::Client => (Side::Client as u32, Side::Server as u32),
-            Side::Server => (Side::Server as u32, Side::Client as u32),
+    /// Says whether this end is awake. Its word is within, as every window is larger than its head.
+    fn say(&self, state: u32) {
+        if let Ok(word) = self.word(state_at(self.side)) {
+            word.store(state, Ordering::SeqCst);
         }
+    }
+
+    fn peer(&self) -> Side {
+        match self.side {
+            Side::Client => Side::Server,
+            Side::Server => Side::Client,
+        }
+    }
+
+    fn turns(&self) -> (u32, u32) {
+        (self.side as u32, self.peer() as u32)
     }
 
     fn has_turn(&self, word: &AtomicU32) -> Result<bool, TransportError> {

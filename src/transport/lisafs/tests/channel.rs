@@ -233,6 +233,64 @@ fn answer_of_a_server_that_went_behind_it_is_taken() {
     assert_eq!(client.call(&Call::WAITING, &FStat { fd: FD }).err(), Some(Errno::Io.into()));
 }
 
+/// What an end says of itself: the client at 8, the server at 12.
+fn state(raw: &Raw, at: usize) -> u32 {
+    raw.memory.word(at).expect("a word").load(std::sync::atomic::Ordering::SeqCst)
+}
+
+#[test]
+fn end_that_sleeps_says_so_and_one_that_came_back_is_awake() {
+    let (mut client, raw) = channel();
+    assert_eq!((state(&raw, 8), state(&raw, 12)), (1, 0));
+    let serving = std::thread::spawn(move || {
+        raw.message();
+        while state(&raw, 8) != 2 {
+            std::thread::yield_now();
+        }
+        raw.pass_whole(&data(Mid::F_STAT, 0, &stat_bytes()));
+        raw
+    });
+    assert!(client.call(&Call::WAITING, &FStat { fd: FD }).is_ok());
+    let raw = serving.join().expect("it answered");
+    assert_eq!(state(&raw, 8), 1);
+    let short = short();
+    assert_eq!(client.call(&short, &FStat { fd: FD }).err(), Some(Errno::Timedout.into()));
+    assert_eq!(state(&raw, 8), 1, "nor does it sleep when its call has ended");
+}
+
+#[test]
+fn client_whose_server_does_not_wake_it_finds_its_answer_all_the_same() {
+    let (mut client, raw) = channel();
+    let serving = std::thread::spawn(move || {
+        raw.message();
+        while state(&raw, 8) != 2 {
+            std::thread::yield_now();
+        }
+        // As a server does that takes the client for awake: the turn changes, and nobody is woken.
+        let answer = data(Mid::F_STAT, 0, &stat_bytes());
+        assert!(raw.memory.write(16, &answer));
+        let word = |at| raw.memory.word(at).expect("a word");
+        word(4).store(u32::try_from(answer.len()).expect("short"), std::sync::atomic::Ordering::SeqCst);
+        word(0).store(super::raw::CLIENT, std::sync::atomic::Ordering::SeqCst);
+    });
+    assert!(client.call(&Call::WAITING, &FStat { fd: FD }).is_ok());
+    serving.join().expect("it answered");
+}
+
+#[test]
+fn ends_that_sleep_and_look_by_turns_lose_no_message() {
+    let (mut client, serving) = both(1);
+    for round in 0..5_000u64 {
+        // Around the time that one looks before he sleeps.
+        if round % 8 == 0 {
+            std::thread::sleep(Duration::from_micros(round % 97));
+        }
+        assert!(client.call(&Call::WAITING, &FStat { fd: FD }).is_ok(), "{round}");
+    }
+    drop(client);
+    serving.join().expect("it ended");
+}
+
 #[test]
 fn hello_that_is_another_ends_the_channel_and_the_connection_goes_on() {
     for hello in [&b"[]\n"[..], b"", b"{}", b"{}\n{}\n"] {
