@@ -7,6 +7,7 @@ mod error;
 mod flags;
 mod key;
 mod name;
+mod socket;
 mod time;
 
 pub use attr::{Dirent, FileType, Mode, SetStat, SetStatReport, SetTime, Stat, StatFs};
@@ -16,6 +17,7 @@ pub use error::{Error, Result};
 pub use flags::{OpenFlags, SetStatMask};
 pub use key::InodeKey;
 pub use name::{NAME_MAX, Name, NameBuf};
+pub use socket::SocketKind;
 pub use time::Timespec;
 
 /// Longest path that resolution accepts, in bytes without the terminating NUL (Linux `PATH_MAX` less one).

@@ -153,6 +153,18 @@ pub enum NodeKind {
     Regular,
 }
 
+/// What [`Backend::set_xattr`] may find.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum XattrHow {
+    /// The attribute, or none.
+    #[default]
+    Any,
+    /// None: else `EEXIST` (`XATTR_CREATE`).
+    Create,
+    /// The attribute: else `ENODATA` (`XATTR_REPLACE`).
+    Replace,
+}
+
 /// Receives directory entries; false ends the listing before the entry that was refused.
 pub type DirentSink<'s> = dyn FnMut(Dirent<'_>) -> bool + 's;
 
@@ -385,8 +397,32 @@ pub trait Backend: Send + Sync + 'static {
         Err(Errno::Opnotsupp.into())
     }
 
-    /// The value of an extended attribute.
+    /// The value of an extended attribute. `ENODATA` when there is none of that name.
     fn get_xattr(&self, call: &Call, object: Object<'_, Self::Node>, name: &[u8]) -> Result<Vec<u8>> {
+        let _ = (call, object, name);
+        Err(Errno::Opnotsupp.into())
+    }
+
+    /// The names of the extended attributes.
+    fn list_xattrs(&self, call: &Call, object: Object<'_, Self::Node>) -> Result<Vec<Vec<u8>>> {
+        let _ = (call, object);
+        Err(Errno::Opnotsupp.into())
+    }
+
+    /// Sets the value of an extended attribute. `EEXIST` and `ENODATA` where `how` forbids it.
+    fn set_xattr(
+        &self,
+        call: &Call,
+        object: Object<'_, Self::Node>,
+        (name, value): (&[u8], &[u8]),
+        how: XattrHow,
+    ) -> Result<()> {
+        let _ = (call, object, name, value, how);
+        Err(Errno::Opnotsupp.into())
+    }
+
+    /// Removes an extended attribute. `ENODATA` when there is none of that name.
+    fn remove_xattr(&self, call: &Call, object: Object<'_, Self::Node>, name: &[u8]) -> Result<()> {
         let _ = (call, object, name);
         Err(Errno::Opnotsupp.into())
     }

@@ -8,45 +8,19 @@ use super::errno::{from_os, retry};
 use super::mkdir::made;
 use super::stat::{stat_at_as, stat_fd};
 use super::{Host, held_path, walk};
-use crate::abi::{Errno, FileType, InodeKey, Mode, Name, Result, Stat};
+use crate::abi::{Errno, FileType, InodeKey, Mode, Name, Result, SocketKind, Stat};
 use rustix::event::epoll;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode as OsMode, fchmod};
 use rustix::io::{Errno as OsErrno, retry_on_intr};
 use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
-/// The types that unix sockets have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Stream,
-    Datagram,
-    SeqPacket,
-}
-
-impl Kind {
-    /// The type with the number of socket(2) on the architectures where `SOCK_STREAM` is 1, which are those of Linux but
-    /// MIPS; the wire has the same.
-    pub(crate) fn from_raw(raw: u32) -> Option<Kind> {
-        match raw {
-            1 => Some(Kind::Stream),
-            2 => Some(Kind::Datagram),
-            5 => Some(Kind::SeqPacket),
-            _ => None,
-        }
-    }
-
-    /// Whether sockets of the type take connections.
-    pub(crate) fn listens(self) -> bool {
-        self != Kind::Datagram
-    }
-}
-
 /// A socket on which nothing waits, and that no `exec` keeps.
-fn socket(host: &Host, kind: Kind) -> Result<OwnedFd> {
+fn socket(host: &Host, kind: SocketKind) -> Result<OwnedFd> {
     let kind = match kind {
-        Kind::Stream => SocketType::STREAM,
-        Kind::Datagram => SocketType::DGRAM,
-        Kind::SeqPacket => SocketType::SEQPACKET,
+        SocketKind::Stream => SocketType::STREAM,
+        SocketKind::Datagram => SocketType::DGRAM,
+        SocketKind::SeqPacket => SocketType::SEQPACKET,
     };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     host.opening(|| net::socket_with(AddressFamily::UNIX, kind, flags, None))
@@ -69,7 +43,7 @@ pub(crate) fn bind(
     host: &Host,
     dir: BorrowedFd<'_>,
     name: Name<'_>,
-    kind: Kind,
+    kind: SocketKind,
     mode: Mode,
 ) -> Result<(OwnedFd, Stat)> {
     let socket = socket(host, kind)?;
@@ -113,7 +87,13 @@ pub(crate) fn accept(host: &Host, socket: BorrowedFd<'_>) -> Result<OwnedFd> {
 /// A new socket that is connected to the socket `name` in `dir`, if that still is the object with `key`; else `ESTALE`.
 /// `ENOTSOCK` for anything else than a socket, `ECONNREFUSED` where nobody listens, `EAGAIN` where as many wait as may,
 /// `EPROTOTYPE` for one of another type.
-pub(crate) fn connect(host: &Host, dir: BorrowedFd<'_>, name: Name<'_>, key: InodeKey, kind: Kind) -> Result<OwnedFd> {
+pub(crate) fn connect(
+    host: &Host,
+    dir: BorrowedFd<'_>,
+    name: Name<'_>,
+    key: InodeKey,
+    kind: SocketKind,
+) -> Result<OwnedFd> {
     let held = walk::hold(host, dir, name, key)?;
     if stat_fd(host.keys(), held.as_fd())?.file_type != FileType::Socket {
         return Err(Errno::Notsock.into());

@@ -6,15 +6,15 @@
 mod background;
 mod clock;
 mod counter;
+mod machine;
 mod mutex;
 mod order;
-mod processors;
 mod sharded;
 
 pub(crate) use background::Background;
 pub(crate) use clock::{coarse_time, expired, fine_time, monotonic, pause};
 pub(crate) use counter::Counter;
+pub(crate) use machine::processors;
 pub(crate) use mutex::{RankedGuard, RankedMutex};
 pub(crate) use order::{Held as RankHeld, Rank, rank};
-pub(crate) use processors::processors;
 pub(crate) use sharded::Sharded;

@@ -10,6 +10,7 @@ mod subjects;
 #[path = "../conformance/cases/mod.rs"]
 mod cases;
 mod differences;
+mod extended;
 #[path = "../conformance/harness.rs"]
 #[allow(dead_code, reason = "the suite's own, of which some is for other subjects")]
 mod harness;

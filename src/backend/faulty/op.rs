@@ -62,6 +62,12 @@ ops! {
     StatFs = "statfs",
     /// `Backend::get_xattr`
     GetXattr = "get_xattr",
+    /// `Backend::list_xattrs`
+    ListXattrs = "list_xattrs",
+    /// `Backend::set_xattr`
+    SetXattr = "set_xattr",
+    /// `Backend::remove_xattr`
+    RemoveXattr = "remove_xattr",
     /// `Backend::sync_many`
     SyncMany = "sync_many",
     /// `Backend::sync_fs`

@@ -5,7 +5,7 @@ use super::{Faulty, FaultyHandle, Op};
 use crate::abi::{Call, InodeKey, Mode, Name, OpenFlags, Result, SetStat, SetStatReport, Stat, StatFs};
 use crate::backend::{
     Backend, Capabilities, ChangeQueue, Created, DirentSink, Found, FoundSink, Location, NodeKind, Object, Step,
-    WalkEnd,
+    WalkEnd, XattrHow,
 };
 use std::sync::Arc;
 
@@ -145,6 +145,24 @@ impl<B: Backend> Backend for Faulty<B> {
 
     fn get_xattr(&self, call: &Call, object: Object<'_, B::Node>, name: &[u8]) -> Result<Vec<u8>> {
         self.plan.call(Op::GetXattr, call, || self.inner.get_xattr(call, object, name))
+    }
+
+    fn list_xattrs(&self, call: &Call, object: Object<'_, B::Node>) -> Result<Vec<Vec<u8>>> {
+        self.plan.call(Op::ListXattrs, call, || self.inner.list_xattrs(call, object))
+    }
+
+    fn set_xattr(
+        &self,
+        call: &Call,
+        object: Object<'_, B::Node>,
+        attribute: (&[u8], &[u8]),
+        how: XattrHow,
+    ) -> Result<()> {
+        self.plan.call(Op::SetXattr, call, || self.inner.set_xattr(call, object, attribute, how))
+    }
+
+    fn remove_xattr(&self, call: &Call, object: Object<'_, B::Node>, name: &[u8]) -> Result<()> {
+        self.plan.call(Op::RemoveXattr, call, || self.inner.remove_xattr(call, object, name))
     }
 
     fn sync_many(&self, call: &Call, handles: &[Arc<Self::Handle>]) -> Vec<Result<()>> {

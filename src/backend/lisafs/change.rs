@@ -3,15 +3,12 @@
 use super::LisaFs;
 use super::node::LisaNode;
 use super::told::{self, Told};
-use crate::abi::{Call, Errno, Error, FileType, Mode, Name, PATH_MAX, Result, Stat};
+use crate::abi::{Call, Errno, Error, FileType, Mode, Name, PATH_MAX, Result, SocketKind, Stat};
 use crate::backend::{Found, Location, NodeKind, Object};
 use crate::proto::lisafs::{
-    BindAt, FdId, Inode, LinkAt, Mid, MkdirAt, MknodAt, NO_ID, ReadLinkAt, RenameAt, RenameAt2, Request, Str,
-    SymlinkAt, UNLINK_DIRECTORY, UnlinkAt,
+    FdId, Inode, LinkAt, Mid, MkdirAt, MknodAt, NO_ID, ReadLinkAt, RenameAt, RenameAt2, Request, Str, SymlinkAt,
+    UNLINK_DIRECTORY, UnlinkAt,
 };
-
-/// The type of the sockets that [`NodeKind::Socket`] makes where only bound ones can be made.
-const SOCK_STREAM: u32 = 1;
 
 impl LisaFs {
     /// Makes something in `dir` by a request that is answered by it.
@@ -23,7 +20,7 @@ impl LisaFs {
         made.map(|told| self.found(told)).map_err(|error| self.instead_of_inval_in(call, error, dir))
     }
 
-    fn made(&self, wire: &Inode, file_type: FileType) -> Result<Told> {
+    pub(super) fn made(&self, wire: &Inode, file_type: FileType) -> Result<Told> {
         told::inode_as(self.connection(), self.shared.keys, wire, file_type)
     }
 
@@ -60,16 +57,10 @@ impl LisaFs {
             return Err(Errno::Exist.into());
         }
         if kind == NodeKind::Socket && self.connection().offers(Mid::BIND_AT) {
-            let common = self.common(dir.id(), None, mode);
-            let request = BindAt { common, socket_type: SOCK_STREAM, name };
-            let bound = self.connection().ask(call, &request, |reply, _| {
-                drop(self.connection().own(reply.socket));
-                self.made(reply.inode, FileType::Socket)
-            });
-            return match bound {
+            return match self.bind_in(call, dir.id(), name, SocketKind::Stream, mode) {
                 // Nor bound ones.
                 Err(Error::Errno(Errno::Perm)) => Err(refusal.into()),
-                other => other.map(|told| self.found(told)),
+                other => other.map(|(found, _)| found),
             };
         }
         Err(refusal.into())

@@ -51,8 +51,10 @@ mod options;
 mod program;
 mod queue;
 mod set;
+mod sockets;
 mod told;
 mod walk;
+mod xattr;
 
 pub use counts::{RpcCount, RpcCounts};
 pub use fs::LisaFs;
@@ -61,3 +63,4 @@ pub use hard::{HardHandle, HardLisaFs, HardNode};
 pub use node::LisaNode;
 pub use options::LisaFsOptions;
 pub use program::Program;
+pub use sockets::LisaSocket;

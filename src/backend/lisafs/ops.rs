@@ -9,25 +9,22 @@ use crate::abi::{
 };
 use crate::backend::{
     Backend, Capabilities, ChangeQueue, Created, DirentSink, Found, FoundSink, Handle, Location, NodeKind, Object,
-    Step, WalkEnd,
+    Step, WalkEnd, XattrHow,
 };
-use crate::proto::lisafs::{FGetXattr, FStatFs, FSync, FdId, Flush, Mid, Str};
+use crate::proto::lisafs::{FStatFs, FSync, FdId, Flush, Mid};
 use smallvec::SmallVec;
 use std::sync::Arc;
-
-/// The largest value of an extended attribute (`XATTR_SIZE_MAX`), less what a string of the protocol cannot hold.
-const XATTR_MAX: u32 = 65_535;
 
 /// How many files one message syncs.
 const SYNC_BATCH: usize = 256;
 
 /// The first step of every operation: one that may not wait ends here, since each takes a message, or may.
-fn enter(call: &Call) -> Result<()> {
+pub(super) fn enter(call: &Call) -> Result<()> {
     if call.may_wait { Ok(()) } else { Err(Error::WouldWait) }
 }
 
 /// The directory whose control file an operation on an object may need.
-fn dirs_of<'a>(object: &Object<'a, LisaNode>) -> Option<&'a LisaNode> {
+pub(super) fn dirs_of<'a>(object: &Object<'a, LisaNode>) -> Option<&'a LisaNode> {
     object.location.map(|at| at.dir)
 }
 
@@ -212,14 +209,28 @@ impl Backend for LisaFs {
 
     fn get_xattr(&self, call: &Call, object: Object<'_, LisaNode>, name: &[u8]) -> Result<Vec<u8>> {
         enter(call)?;
-        if !self.connection().offers(Mid::F_GET_XATTR) {
-            return Err(Errno::Opnotsupp.into());
-        }
-        let answer = self.on_object(call, &object, |control| {
-            let request = FGetXattr { fd: control.id(), size: XATTR_MAX, name: Str(name) };
-            self.connection().ask(call, &request, |value, _| Ok(value.0.to_vec()))
-        });
-        self.in_place(call, dirs_of(&object).as_slice(), answer)
+        self.value_of(call, &object, name)
+    }
+
+    fn list_xattrs(&self, call: &Call, object: Object<'_, LisaNode>) -> Result<Vec<Vec<u8>>> {
+        enter(call)?;
+        self.names_of(call, &object)
+    }
+
+    fn set_xattr(
+        &self,
+        call: &Call,
+        object: Object<'_, LisaNode>,
+        attribute: (&[u8], &[u8]),
+        how: XattrHow,
+    ) -> Result<()> {
+        enter(call)?;
+        self.set_value(call, &object, attribute, how)
+    }
+
+    fn remove_xattr(&self, call: &Call, object: Object<'_, LisaNode>, name: &[u8]) -> Result<()> {
+        enter(call)?;
+        self.remove_value(call, &object, name)
     }
 
     fn sync_many(&self, call: &Call, handles: &[Arc<LisaHandle>]) -> Vec<Result<()>> {

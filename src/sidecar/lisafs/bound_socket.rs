@@ -1,8 +1,8 @@
 //! Sockets that clients made.
 
-use crate::abi::Result;
+use crate::abi::{Result, SocketKind};
 use crate::hostfs::Host;
-use crate::hostfs::socket::{self, Kind};
+use crate::hostfs::socket;
 use crate::sidecar::quota::Permit;
 use crate::sidecar::tree::Node;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -21,7 +21,7 @@ pub(super) struct BoundSocket {
 
 /// What a socket is waited for by, which is made before it is. Sockets of datagrams are used by who made them: no message
 /// is for that.
-pub(super) fn readiness(host: &Host, kind: Kind) -> Result<Option<OwnedFd>> {
+pub(super) fn readiness(host: &Host, kind: SocketKind) -> Result<Option<OwnedFd>> {
     if kind.listens() { socket::readiness(host).map(Some) } else { Ok(None) }
 }
 

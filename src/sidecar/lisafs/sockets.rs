@@ -4,8 +4,8 @@
 use super::bound_socket::{BoundSocket, readiness};
 use super::open_file::Donation;
 use super::session::{Donations, Session, write};
-use crate::abi::{Errno, Error, FileType, Mode, Result};
-use crate::hostfs::socket::{self, Kind};
+use crate::abi::{Errno, Error, FileType, Mode, Result, SocketKind};
+use crate::hostfs::socket;
 use crate::proto::lisafs::{
     Accept, BindAt, BindAtReply, Connect, ConnectWithCreds, FdId, Inode, Listen, Statx, Str, Writer,
 };
@@ -31,7 +31,7 @@ impl Session {
         if !self.shared.export.sockets().opens() {
             return Err(Errno::Perm.into());
         }
-        let kind = Kind::from_raw(request.socket_type).ok_or(Errno::Nxio)?;
+        let kind = SocketKind::from_raw(request.socket_type).ok_or(Errno::Nxio)?;
         let tree = &self.shared.tree;
         let _guard = tree.reading(&node);
         let Reach::Named(dir, name) = tree.reach(&node)? else { return Err(Errno::Inval.into()) };
@@ -55,7 +55,7 @@ impl Session {
         if !export.sockets().creates() {
             return Err(Errno::Perm.into());
         }
-        let kind = Kind::from_raw(request.socket_type).ok_or(Errno::Nxio)?;
+        let kind = SocketKind::from_raw(request.socket_type).ok_or(Errno::Nxio)?;
         let host = self.shared.tree.host();
         // One for each descriptor.
         let mut permits = [Some(self.room_to_open(1)?), None];

@@ -12,7 +12,7 @@ use crate::backend::lisafs::program::OwnTree;
 use crate::backend::lisafs::{LisaFs, LisaFsOptions, LisaHandle, LisaNode, Program, RpcCounts};
 use crate::backend::{
     Backend, Capabilities, ChangeQueue, Created, DirentSink, Found, FoundSink, Handle as _, Location, NodeKind, Object,
-    Step, WalkEnd,
+    Step, WalkEnd, XattrHow,
 };
 use smallvec::SmallVec;
 use std::fmt;
@@ -138,6 +138,27 @@ impl HardLisaFs {
         };
         let answer = ask(&session, Object { node: &node, location, key, file_type });
         self.answer(call, &session, answer)
+    }
+
+    /// As [`HardLisaFs::on_object`], of a change that would be another one if it were made twice: `EIO`, and counted, when
+    /// its answer was lost.
+    fn once<T>(
+        &self,
+        call: &Call,
+        object: &Object<'_, HardNode>,
+        ask: impl FnOnce(&Session, Object<'_, LisaNode>) -> Result<T>,
+    ) -> Result<T> {
+        let asked = |session: &Session, own: Object<'_, LisaNode>| {
+            let answer = ask(session, own);
+            Ok((answer, session.fs.is_over()))
+        };
+        match self.on_object(call, object, asked)? {
+            (Err(Error::Errno(Errno::Io)), true) => {
+                self.sessions.count_undecided();
+                Err(Errno::Io.into())
+            }
+            (answer, _) => answer,
+        }
     }
 
     /// Makes a change in one directory or two: decides one that was under way when a connection ended. `made` answers for
@@ -444,6 +465,24 @@ impl Backend for HardLisaFs {
 
     fn get_xattr(&self, call: &Call, object: Object<'_, HardNode>, name: &[u8]) -> Result<Vec<u8>> {
         self.on_object(call, &object, |session, object| session.fs.get_xattr(call, object, name))
+    }
+
+    fn list_xattrs(&self, call: &Call, object: Object<'_, HardNode>) -> Result<Vec<Vec<u8>>> {
+        self.on_object(call, &object, |session, object| session.fs.list_xattrs(call, object))
+    }
+
+    fn set_xattr(
+        &self,
+        call: &Call,
+        object: Object<'_, HardNode>,
+        attribute: (&[u8], &[u8]),
+        how: XattrHow,
+    ) -> Result<()> {
+        self.once(call, &object, |session, object| session.fs.set_xattr(call, object, attribute, how))
+    }
+
+    fn remove_xattr(&self, call: &Call, object: Object<'_, HardNode>, name: &[u8]) -> Result<()> {
+        self.once(call, &object, |session, object| session.fs.remove_xattr(call, object, name))
     }
 
     fn sync_many(&self, call: &Call, handles: &[Arc<HardHandle>]) -> Vec<Result<()>> {
