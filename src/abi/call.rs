@@ -75,13 +75,13 @@ impl Call {
         self.cancel.as_ref().is_some_and(CancelToken::is_cancelled)
     }
 
-    /// What ends the call's waits: `ECANCELED`, or `ETIMEDOUT` from the deadline on. `now` is the clock that deadlines are
-    /// given in; it is asked only where there is one.
-    pub(crate) fn ended(&self, now: impl FnOnce() -> Instant) -> Option<Errno> {
+    /// Whether the call's waits go on: `ECANCELED` when it was cancelled, `ETIMEDOUT` from the deadline on. `now` is the
+    /// clock that deadlines are given in; it is asked only where there is one.
+    pub(crate) fn goes_on(&self, now: impl FnOnce() -> Instant) -> Result<(), Errno> {
         if self.is_cancelled() {
-            return Some(Errno::Canceled);
+            return Err(Errno::Canceled);
         }
-        self.deadline.filter(|deadline| now() >= *deadline).map(|_| Errno::Timedout)
+        if self.deadline.is_some_and(|deadline| now() >= deadline) { Err(Errno::Timedout) } else { Ok(()) }
     }
 }
 

@@ -12,7 +12,7 @@ pub(super) fn goes_on(call: &Call) -> Result<()> {
     if !call.may_wait {
         return Err(Error::WouldWait);
     }
-    call.ended(monotonic).map_or(Ok(()), |errno| Err(errno.into()))
+    Ok(call.goes_on(monotonic)?)
 }
 
 /// Takes a lock: `ETIMEDOUT` and `ECANCELED` when the call ends before it is free, [`Error::WouldWait`] when it is not

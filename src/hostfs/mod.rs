@@ -36,6 +36,7 @@ pub(crate) mod rename;
 pub(crate) mod set_stat;
 #[cfg(feature = "sidecar")]
 pub(crate) mod socket;
+pub(crate) mod socket_type;
 pub(crate) mod stat;
 pub(crate) mod statfs;
 pub(crate) mod symlink;

@@ -7,23 +7,18 @@
 use super::errno::{from_os, retry};
 use super::mkdir::made;
 use super::stat::{stat_at_as, stat_fd};
-use super::{Host, held_path, walk};
+use super::{Host, held_path, socket_type, walk};
 use crate::abi::{Errno, FileType, InodeKey, Mode, Name, Result, SocketKind, Stat};
 use rustix::event::epoll;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode as OsMode, fchmod};
 use rustix::io::{Errno as OsErrno, retry_on_intr};
-use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags};
 
 /// A socket on which nothing waits, and that no `exec` keeps.
 fn socket(host: &Host, kind: SocketKind) -> Result<OwnedFd> {
-    let kind = match kind {
-        SocketKind::Stream => SocketType::STREAM,
-        SocketKind::Datagram => SocketType::DGRAM,
-        SocketKind::SeqPacket => SocketType::SEQPACKET,
-    };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    host.opening(|| net::socket_with(AddressFamily::UNIX, kind, flags, None))
+    host.opening(|| net::socket_with(AddressFamily::UNIX, socket_type::of(kind), flags, None))
 }
 
 /// `EINVAL` for a path over the 108 bytes that an address has, as gVisor answers.

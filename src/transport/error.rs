@@ -116,5 +116,5 @@ impl std::error::Error for TransportError {}
 
 /// Whether a call goes on.
 pub(super) fn goes_on(call: &Call) -> Result<(), TransportError> {
-    call.ended(monotonic).map_or(Ok(()), |errno| Err(TransportError::Ended(errno)))
+    call.goes_on(monotonic).map_err(TransportError::Ended)
 }

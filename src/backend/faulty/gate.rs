@@ -85,9 +85,7 @@ impl Bar {
             return Err(Error::WouldWait);
         }
         while state.closed {
-            if let Some(errno) = call.ended(Instant::now) {
-                return Err(errno.into());
-            }
+            call.goes_on(Instant::now)?;
             let poll = call.cancel.as_ref().and_then(|_| Instant::now().checked_add(CANCEL_POLL));
             match [poll, call.deadline].into_iter().flatten().min() {
                 Some(end) => drop(self.changed.wait_until(&mut state, end)),

@@ -207,18 +207,13 @@ fn within(call: &Call, patience: Duration) -> Call {
     Call { deadline, ..call.clone() }
 }
 
-/// Whether a call goes on: `ETIMEDOUT` and `ECANCELED` when it has ended.
-pub(super) fn goes_on(call: &Call) -> Result<()> {
-    call.ended(monotonic).map_or(Ok(()), |errno| Err(errno.into()))
-}
-
 /// Takes a lock within a call that may wait: `ETIMEDOUT` and `ECANCELED` when it ends first.
 pub(super) fn lock<'a, T>(call: &Call, mutex: &'a Mutex<T>) -> Result<MutexGuard<'a, T>> {
     if let Some(guard) = mutex.try_lock() {
         return Ok(guard);
     }
     loop {
-        goes_on(call)?;
+        call.goes_on(monotonic)?;
         let left = call.deadline.map_or(CALL_CHECK, |deadline| deadline.saturating_duration_since(monotonic()));
         if let Some(guard) = mutex.try_lock_for(left.min(CALL_CHECK)) {
             return Ok(guard);

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const COUNTED: usize = Mid::KNOWN.len();
 const COUNTED_OWN: usize = Mid::PRIVATE.len();
 
-/// Requests by message: of one connection, or of all of a mount that is connected anew. A request is counted when it is sent, whatever becomes of it.
+/// Requests by message: of one connection, or of all of a mount that is connected anew. A request is counted when it is
+/// sent, whatever becomes of it.
 #[derive(Debug)]
 pub struct RpcCounts {
     counts: [AtomicU64; COUNTED],

@@ -1,6 +1,7 @@
 //! What the owner of a mount chooses about its connection.
 
 use crate::abi::Mode;
+use crate::hostfs::umask;
 use std::time::Duration;
 
 /// What the owner of a mount chooses about its connection.
@@ -29,6 +30,14 @@ pub struct LisaFsOptions {
     pub umask: Option<Mode>,
 }
 
+impl LisaFsOptions {
+    /// With this process's umask, as it is now, where none is named.
+    pub(super) fn with_umask(mut self) -> LisaFsOptions {
+        self.umask.get_or_insert_with(umask::of_process);
+        self
+    }
+}
+
 impl Default for LisaFsOptions {
     fn default() -> Self {
         LisaFsOptions {
@@ -39,5 +48,17 @@ impl Default for LisaFsOptions {
             stale_handles: None,
             umask: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn with_umask_keeps_the_one_that_is_named_and_takes_the_process_s_where_none_is() {
+        let named = LisaFsOptions { umask: Some(Mode::new(0o077)), ..LisaFsOptions::default() };
+        assert_eq!(named.with_umask().umask, Some(Mode::new(0o077)));
+        assert_eq!(LisaFsOptions::default().with_umask().umask, Some(umask::of_process()));
     }
 }

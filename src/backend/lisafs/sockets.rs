@@ -9,10 +9,10 @@ use super::ops::{dirs_of, enter};
 use crate::abi::{Call, Errno, FileType, Mode, Name, Result, SocketKind};
 use crate::backend::{Found, Object};
 use crate::hostfs::errno::from_os;
+use crate::hostfs::socket_type;
 use crate::proto::lisafs::{Accept, BindAt, Connect, FdId, Listen, Mid};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::net::sockopt::{socket_domain, socket_type};
-use rustix::net::{AddressFamily, SocketType};
+use rustix::net::{AddressFamily, sockopt};
 use std::fmt;
 use std::sync::Arc;
 
@@ -53,7 +53,8 @@ impl LisaFs {
     /// # Errors
     ///
     /// `EPERM` and `EOPNOTSUPP` where the server lets nobody make sockets, `EROFS` for an export that is read-only;
-    /// `EEXIST` for a name that is taken (`EIO` over gVisor's gofer, whose `EADDRINUSE` is no errno of files); `EINVAL` for one that an address has no room for.
+    /// `EEXIST` for a name that is taken (`EIO` over gVisor's gofer, whose `EADDRINUSE` is no errno of files); `EINVAL` for
+    /// one that an address has no room for.
     pub fn bind_at(
         &self,
         call: &Call,
@@ -125,14 +126,11 @@ impl fmt::Debug for LisaSocket {
 /// The unix socket of this kind that came with an answer.
 fn the_socket(fds: Fds, kind: SocketKind) -> Result<OwnedFd> {
     let fd = fds.into_iter().next().ok_or(Errno::Io)?;
-    let wanted = match kind {
-        SocketKind::Stream => SocketType::STREAM,
-        SocketKind::Datagram => SocketType::DGRAM,
-        SocketKind::SeqPacket => SocketType::SEQPACKET,
-    };
+    let wanted = socket_type::of(kind);
     // Of what is no socket the kernel says so.
     let lie = |errno| if from_os(errno).is(Errno::Notsock) { Errno::Io.into() } else { from_os(errno) };
-    let same = socket_domain(&fd).map_err(lie)? == AddressFamily::UNIX && socket_type(&fd).map_err(lie)? == wanted;
+    let same = sockopt::socket_domain(&fd).map_err(lie)? == AddressFamily::UNIX
+        && sockopt::socket_type(&fd).map_err(lie)? == wanted;
     if same { Ok(fd) } else { Err(Errno::Io.into()) }
 }
 

@@ -7,8 +7,11 @@ use crate::abi::{Call, Errno, Result};
 use crate::backend::{Object, XattrHow};
 use crate::proto::lisafs::{FGetXattr, FListXattr, FRemoveXattr, FSetXattr, FdId, Mid, Request, Str};
 
-/// Most bytes of a value (`XATTR_SIZE_MAX`).
-const VALUE_MAX: u32 = 65_536;
+/// The largest value (`XATTR_SIZE_MAX`), less what a string of the protocol cannot hold.
+const VALUE_MAX: u16 = u16::MAX;
+
+/// Most bytes of all names together (`XATTR_LIST_MAX`).
+const NAMES_MAX: u64 = 65_536;
 
 impl LisaFs {
     /// Asks about the attributes of an object, if the server knows the message.
@@ -29,16 +32,16 @@ impl LisaFs {
     }
 
     pub(super) fn value_of(&self, call: &Call, object: &Object<'_, LisaNode>, name: &[u8]) -> Result<Vec<u8>> {
-        let request = |fd| FGetXattr { fd, size: VALUE_MAX, name: Str(name) };
+        let request = |fd| FGetXattr { fd, size: VALUE_MAX.into(), name: Str(name) };
         self.ask_xattr(call, (object, Mid::F_GET_XATTR), request, |value| value.0.to_vec())
     }
 
     pub(super) fn names_of(&self, call: &Call, object: &Object<'_, LisaNode>) -> Result<Vec<Vec<u8>>> {
-        let request = |fd| FListXattr { fd, size: VALUE_MAX.into() };
+        let request = |fd| FListXattr { fd, size: NAMES_MAX };
         self.ask_xattr(call, (object, Mid::F_LIST_XATTR), request, |names| names.iter().map(<[u8]>::to_vec).collect())
     }
 
-    /// `ERANGE` for a value longer than a message can say, which is 65,535 bytes.
+    /// `ERANGE` for a value that is longer than a message can say.
     pub(super) fn set_value(
         &self,
         call: &Call,
@@ -46,7 +49,7 @@ impl LisaFs {
         (name, value): (&[u8], &[u8]),
         how: XattrHow,
     ) -> Result<()> {
-        if u16::try_from(value.len()).is_err() {
+        if value.len() > usize::from(VALUE_MAX) {
             return Err(Errno::Range.into());
         }
         let flags = match how {

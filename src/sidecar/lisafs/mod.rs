@@ -2,8 +2,8 @@
 //!
 //! `session.rs` is one connection: its numbers of files, and which message is answered where. The others are the messages
 //! by subject: `names.rs` walks and changes of names, `attributes.rs`, `files.rs` open files, `directories.rs` listings,
-//! `sockets.rs` (`bound_socket.rs` is what a client's own is), `xattr.rs`, `changes.rs` watches; `open_file.rs` is what an open file is, and `channel.rs` and `channels.rs`
-//! the further ways over which messages come.
+//! `sockets.rs` (`bound_socket.rs` is what a client's own is), `xattr.rs`, `changes.rs` watches; `open_file.rs` is what an
+//! open file is, and `channel.rs` and `channels.rs` the further ways over which messages come.
 //!
 //! # Where it does more than gVisor's gofer
 //!

@@ -49,14 +49,10 @@ impl HardHandle {
         Arc::clone(&self.own.lock().1)
     }
 
-    /// The handle of a connection that has not ended. `ESTALE` where the file is not found any more.
-    fn live(&self, call: &Call) -> Result<Arc<LisaHandle>> {
-        self.live_and_found(call).map(|(own, _)| own)
-    }
-
-    /// As [`HardHandle::live`], with the attributes that the file had when it was found, where it had to be for this call.
-    fn live_and_found(&self, call: &Call) -> Result<(Arc<LisaHandle>, Option<Stat>)> {
-        let session = self.sessions.live(call)?;
+    /// The handle of a connection that has not ended, with the attributes that the file had when it was found, where it had
+    /// to be for this call. `ESTALE` where it is not found any more.
+    fn live(&self, call: &Call) -> Result<(Arc<LisaHandle>, Option<Stat>)> {
+        let session = self.sessions.live(call).map_err(gone)?;
         let (number, own) = {
             let own = self.own.lock();
             (own.0, Arc::clone(&own.1))
@@ -64,7 +60,7 @@ impl HardHandle {
         if number == session.number {
             return Ok((own, None));
         }
-        let (opened, found) = self.open_again(call, &session)?;
+        let (opened, found) = self.open_again(call, &session).map_err(gone)?;
         // Its last user may be reading through the old one's descriptor.
         let before = std::mem::replace(&mut *self.own.lock(), (session.number, Arc::clone(&opened)));
         drop(before);
@@ -95,9 +91,7 @@ impl HardHandle {
     /// As [`HardHandle::asked`], for who may have its answer from what was found on the way.
     fn asked_or_found<T>(&self, call: &Call, ask: &mut dyn FnMut(&LisaHandle, Option<Stat>) -> Result<T>) -> Result<T> {
         for _ in 0..TRIES {
-            let live = self.live_and_found(call);
-            let (own, found) =
-                live.map_err(|error| if error.is(Errno::Noent) { Errno::Stale.into() } else { error })?;
+            let (own, found) = self.live(call)?;
             match ask(&own, found) {
                 Err(Error::Errno(Errno::Io)) if own.is_over() => {}
                 answer => return answer,
@@ -129,6 +123,11 @@ fn find(call: &Call, session: &Session, dir: &HardNode) -> Result<Arc<LisaNode>>
     Ok(found)
 }
 
+/// Of a file that is open: where nothing is found it is stale.
+fn gone(error: Error) -> Error {
+    if error.is(Errno::Noent) { Errno::Stale.into() } else { error }
+}
+
 impl Handle for HardHandle {
     fn read_at(&self, call: &Call, bufs: &mut [IoSliceMut<'_>], offset: u64) -> Result<usize> {
         let own = self.own();
@@ -151,7 +150,7 @@ impl Handle for HardHandle {
         if own.has_host_fd() {
             return own.append(call, bufs);
         }
-        let own = self.live(call).map_err(|error| if error.is(Errno::Noent) { Errno::Stale.into() } else { error })?;
+        let (own, _) = self.live(call)?;
         let answer = own.append(call, bufs);
         if matches!(answer, Err(Error::Errno(Errno::Io))) && own.is_over() {
             // What was appended by a request whose answer got lost cannot be told from what somebody else appended.

@@ -2,7 +2,7 @@
 
 use crate::abi::{Call, Errno, Error, FileType, InodeKey, Result};
 use crate::backend::Backend;
-use crate::backend::lisafs::connection::{CALL_CHECK, goes_on};
+use crate::backend::lisafs::connection::CALL_CHECK;
 use crate::backend::lisafs::{LisaFs, LisaFsOptions, LisaNode, RpcCounts};
 use crate::sync::{expired, monotonic};
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -48,6 +48,8 @@ pub(super) struct Sessions {
 impl Sessions {
     /// The first connection.
     pub(super) fn begin(call: &Call, connect: Connect, options: LisaFsOptions) -> Result<Sessions> {
+        // Of the mount, whatever it is when a further connection is made.
+        let options = options.with_umask();
         let counts = Arc::<RpcCounts>::default();
         let first = Session::begin(call, 0, &connect, (&options, &counts))?;
         Ok(Sessions {
@@ -121,7 +123,7 @@ impl Sessions {
             if *making {
                 self.made.wait_for(&mut making, CALL_CHECK);
                 drop(making);
-                goes_on(call)?;
+                call.goes_on(monotonic)?;
                 continue;
             }
             *making = true;
@@ -140,7 +142,7 @@ impl Sessions {
     }
 
     fn make(&self, call: &Call, last: u64) -> Result<Arc<Session>> {
-        goes_on(call)?;
+        call.goes_on(monotonic)?;
         let next = Session::begin(call, last.saturating_add(1), &self.connect, (&self.options, &self.counts))?;
         if (next.fs.root_key(), next.root.file_type) != (self.root_key, self.root_type) {
             tracing::error!(target: "wasi_gofer::lisafs", "the server that came back serves another directory");
@@ -159,11 +161,11 @@ impl Sessions {
     fn rest(&self, call: &Call, pause: Duration) -> Result<()> {
         let until = monotonic().checked_add(pause);
         while !expired(until) {
-            goes_on(call)?;
+            call.goes_on(monotonic)?;
             let mut making = self.making.lock();
             self.made.wait_for(&mut making, pause.min(CALL_CHECK));
         }
-        goes_on(call)
+        Ok(call.goes_on(monotonic)?)
     }
 }
 
