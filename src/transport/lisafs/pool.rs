@@ -3,9 +3,13 @@
 use super::client::{Answer, Client, Mounted};
 use crate::abi::{Call, Error, Result};
 use crate::proto::lisafs::{FdId, Mid, Offered, Request};
+use crate::sync::pause;
 use crate::transport::error::{TransportError, goes_on};
 use crate::transport::stream::SLICE;
 use parking_lot::{Condvar, Mutex};
+
+/// How often one looks whether the connection ended behind a channel of it that the server closed: within some 20 ms.
+const LOOKS: usize = 48;
 
 /// A connection for many threads. A request takes a channel that is free, the one that was used last, whose memory is
 /// still at hand; else the socket; else it waits for one of them, for as long as its call does.
@@ -184,10 +188,20 @@ impl Drop for Taken<'_> {
             ways.channels.push(client);
         } else {
             ways.count = ways.count.saturating_sub(1);
-            // It may have ended with the server.
-            if let Some(socket) = &mut ways.socket {
-                socket.look();
-                ways.ended = socket.ended();
+            // It may have ended with the server. One that is killed is taken apart by the kernel, a descriptor behind the
+            // other: the socket may go a little later, and who uses it may hear of that a little later still.
+            let looks = if ended == Some(TransportError::Closed) { LOOKS } else { 1 };
+            for look in 1..=looks {
+                if let Some(socket) = &mut ways.socket {
+                    socket.look();
+                    ways.ended = socket.ended();
+                }
+                if ways.ended.is_some() || look == looks {
+                    break;
+                }
+                drop(ways);
+                pause(look, true);
+                ways = self.of.ways.lock();
             }
         }
         drop(ways);
