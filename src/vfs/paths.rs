@@ -62,15 +62,25 @@ struct Target<'p> {
 
 impl OpenDirectory {
     /// Runs an operation again when what its path led to was swapped before it could be used: Linux resolves and acts in
-    /// one, so a guest never learns of it.
+    /// one, so a guest never learns of it. `ENOENT` where this directory itself is out of reach: nothing is found in it.
     fn steadily<R>(&self, call: &Call, mut operation: impl FnMut() -> Result<R>) -> Result<R> {
         for attempt in 0..STEADY_TRIES {
             match operation() {
-                Err(Error::Errno(Errno::Stale)) => self.place.dentry.fs().let_others_go_on(call, attempt),
+                Err(Error::Errno(Errno::Stale)) => self.go_on(call, attempt)?,
                 other => return other,
             }
         }
         Err(Errno::Stale.into())
+    }
+
+    /// Waits until a path is worth another look.
+    fn go_on(&self, call: &Call, attempt: usize) -> Result<()> {
+        let fs = self.place.dentry.fs();
+        if fs.is_lost(&self.place.dentry) {
+            return Err(Errno::Noent.into());
+        }
+        fs.let_others_go_on(call, attempt);
+        Ok(())
     }
 
     /// What may be done at a place reached from here: what the preopen grants and the mount there allows.
@@ -136,7 +146,7 @@ impl OpenDirectory {
                 Err(Error::Errno(Errno::Exist)) if !how.exclusive => {}
                 other => return other,
             }
-            self.place.dentry.fs().let_others_go_on(call, attempt);
+            self.go_on(call, attempt)?;
         }
         Err(Errno::Stale.into())
     }

@@ -7,6 +7,7 @@
 mod aio;
 mod board;
 mod cut;
+mod overtaken;
 mod queue;
 mod reader;
 mod scripted;

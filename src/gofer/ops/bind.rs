@@ -3,7 +3,7 @@
 use crate::abi::{Call, Errno, Error, NameBuf, Result};
 use crate::backend::{ErasedObject, Location};
 use crate::gofer::dentry::DentryId;
-use crate::gofer::fs::GoferFs;
+use crate::gofer::fs::{DentryRef, GoferFs};
 use crate::gofer::inode::Inode;
 use crate::gofer::stats::Op;
 use smallvec::SmallVec;
@@ -57,8 +57,9 @@ impl GoferFs {
         Some(Pin { fs: self, inode })
     }
 
-    /// Binds a directory, and first those above it that are unbound too. `ESTALE` when something else is there now,
-    /// `ENOENT` when its name is gone and it is not held.
+    /// Binds a directory, and first those above it that are unbound too. `ESTALE` when something else is there now, or
+    /// when its name is gone and it is not held: whoever came by a path looks again, unless it began there
+    /// ([`GoferFs::is_lost`]).
     pub(super) fn bind(&self, call: &Call, id: DentryId) -> Result<()> {
         let mut chain = vec![id];
         let mut tries = 0;
@@ -73,14 +74,14 @@ impl GoferFs {
             }
             // One that is gone may have left its place to another.
             let inode =
-                self.tree.read().get(at).and_then(|dentry| dentry.inode().map(Arc::clone)).ok_or(Errno::Noent)?;
+                self.tree.read().get(at).and_then(|dentry| dentry.inode().map(Arc::clone)).ok_or(Errno::Stale)?;
             let Some(located) = self.locate(at) else {
                 // Pinned for whoever has it open; the operation may have missed another of its directories.
                 if inode.node().is_none_or(|node| self.backend().is_bound(node)) {
                     chain.pop();
                     continue;
                 }
-                return Err(Errno::Noent.into());
+                return Err(Errno::Stale.into());
             };
             let (Some(node), Some(dir)) = (inode.node(), located.dir.node()) else {
                 chain.pop();
@@ -100,6 +101,22 @@ impl GoferFs {
             }
         }
         Ok(())
+    }
+
+    /// Whether there is no way to a directory any more: neither it nor one above it is held, and the topmost has no name.
+    /// No look brings it back.
+    pub fn is_lost(&self, dir: &DentryRef) -> bool {
+        let tree = self.tree.read();
+        let mut at = dir.id();
+        while at != self.root {
+            let node = tree.get(at).and_then(|dentry| dentry.inode()?.node());
+            if node.is_some_and(|node| self.backend().is_bound(node)) {
+                return false;
+            }
+            let Some((above, _)) = tree.location(at) else { return true };
+            at = above;
+        }
+        false
     }
 
     /// Runs `op` on an object, by its node and its present location.

@@ -136,7 +136,7 @@ impl GoferFs {
             }
             dir = &crossed.inode;
         }
-        let told = match self.ask_all(call, &questions)? {
+        let told = match self.ask_all(call, start.id(), &questions)? {
             Checked::Valid(told) => told,
             Checked::Changed => return Ok(Checked::Changed),
         };
@@ -149,7 +149,7 @@ impl GoferFs {
     }
 
     /// Asks about names, and binds directories as far as that takes; the attributes of the last one.
-    fn ask_all(&self, call: &Call, questions: &[Question<'_>]) -> Result<Checked> {
+    fn ask_all(&self, call: &Call, start: DentryId, questions: &[Question<'_>]) -> Result<Checked> {
         let (mut done, mut tries, mut last) = (0, 0, None);
         while let Some(left) = questions.get(done..).filter(|left| !left.is_empty()) {
             let mut stats = Vec::with_capacity(left.len());
@@ -159,7 +159,7 @@ impl GoferFs {
                 (Asked::Changed, _) => return Ok(Checked::Changed),
                 (Asked::Valid, _) => break,
                 (Asked::Unbound, Some(failed)) if tries < TRIES => {
-                    if !self.rebind(call, failed.crossed)? {
+                    if !self.rebind(call, start, failed.crossed)? {
                         return Ok(Checked::Changed);
                     }
                     // Those before it are valid: beginning again with them could cost it the handle that it got.
@@ -212,15 +212,18 @@ impl GoferFs {
         }
     }
 
-    /// Binds the directory that a step could not be checked in; false when that is another one by now.
-    fn rebind(&self, call: &Call, failed: &Crossed) -> Result<bool> {
+    /// Binds the directory that a step could not be checked in; false when the way leads to another one by now. `ESTALE`
+    /// where the walk began in it.
+    fn rebind(&self, call: &Call, start: DentryId, failed: &Crossed) -> Result<bool> {
         match self.bind(call, failed.dir) {
             Ok(()) => Ok(true),
-            Err(Error::Errno(Errno::Stale)) => {
+            Err(error) => {
+                if error != Error::Errno(Errno::Stale) {
+                    return Err(error);
+                }
                 self.invalidate(call, failed.dir);
-                Ok(false)
+                if failed.dir == start { Err(error) } else { Ok(false) }
             }
-            Err(error) => Err(error),
         }
     }
 }

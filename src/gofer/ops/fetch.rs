@@ -46,14 +46,14 @@ impl GoferFs {
         self.stats.misses(found.len() + usize::from(answer == Ok(WalkEnd::Missing)));
         match answer {
             Ok(end) => self.enter(call, dir, generation, used, rest, found, end, follow_last),
-            Err(Error::Errno(Errno::Stale)) => {
-                // The directory itself is another one by now.
-                self.invalidate(call, dir);
-                Ok(None)
-            }
             Err(error) => {
                 self.release_nodes(call, found.into_iter().map(|found| found.node).collect());
-                Err(error)
+                if error != Error::Errno(Errno::Stale) {
+                    return Err(error);
+                }
+                // The directory itself is another one by now. One that the walk began in was the caller's to find.
+                self.invalidate(call, dir);
+                if used > 0 { Ok(None) } else { Err(error) }
             }
         }
     }

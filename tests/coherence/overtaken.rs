@@ -1,0 +1,135 @@
+//! Directories that lost their control handle, and whose place in the cache is taken away while an operation is on its way
+//! to bind them anew.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::scope;
+use std::time::Duration;
+use tempfile::TempDir;
+use wasi_gofer::abi::{Call, Errno, Error};
+use wasi_gofer::backend::directfs::FdBudget;
+use wasi_gofer::backend::faulty::{FaultPlan, Faulty, Op};
+use wasi_gofer::vfs::{Descriptor, OpenDirectory, OpenHow};
+use wasi_gofer::{CachePolicy, DirectFs, FsOptions, Gofer, MountOptions};
+
+const CALL: &Call = &Call::WAITING;
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Files beside the directories: enough that a look at each takes all that is older out of a small cache.
+const FILES: u32 = 32;
+
+/// A mounted directory with `sub/file` of 8 bytes and `other/file` of 10, and files beside them.
+struct Mounted {
+    dir: TempDir,
+    plan: Arc<FaultPlan>,
+    budget: Arc<FdBudget>,
+    gofer: Gofer,
+    root: OpenDirectory,
+}
+
+impl Mounted {
+    fn new(dentry_cache_limit: usize) -> Mounted {
+        let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a fresh directory");
+        for name in ["sub", "other"] {
+            fs::create_dir(dir.path().join(name)).expect("made");
+            fs::write(dir.path().join(name).join("file"), format!("{name}/file")).expect("written");
+        }
+        (0..FILES).for_each(|file| fs::write(dir.path().join(file.to_string()), "").expect("written"));
+        let budget = FdBudget::new(32);
+        let inner = DirectFs::open_ambient(dir.path()).expect("opened").with_budget(Arc::clone(&budget));
+        let backend = Faulty::new(inner);
+        let plan = Arc::clone(backend.plan());
+        let fs = FsOptions { dentry_cache_limit, watches: 0, ..FsOptions::with_policy(CachePolicy::Shared) };
+        let mut builder = Gofer::builder();
+        builder.mount("/", backend, MountOptions { read_only: false, fs });
+        let gofer = builder.build().expect("mounted");
+        let ctx = gofer.ctx();
+        let root = ctx.open_preopen(CALL, &ctx.preopens()[0]).expect("the preopen opens");
+        Mounted { dir, plan, budget, gofer, root }
+    }
+
+    fn host(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path)
+    }
+
+    fn size(&self, path: &str) -> Result<u64, Error> {
+        self.root.stat_at(CALL, path.as_bytes(), false).map(|stat| stat.size)
+    }
+
+    /// Caches `sub/file`, and takes the control handle of `sub` away.
+    fn unbind_sub(&self) {
+        assert_eq!(self.size("sub/file"), Ok(8));
+        assert!(self.budget.relieve(usize::MAX) > 0, "a handle to give back");
+    }
+
+    /// Puts the directory `other` in the place of `sub`.
+    fn replace_sub(&self) {
+        fs::rename(self.host("sub"), self.host("aside")).expect("moved");
+        fs::rename(self.host("other"), self.host("sub")).expect("moved");
+    }
+
+    /// Runs `act`, which comes to `op` in a directory without a handle, and `meanwhile` before it hears of that.
+    fn overtake<T: Send>(&self, op: Op, act: impl FnOnce() -> T + Send, meanwhile: impl FnOnce()) -> T {
+        let gate = self.plan.hold_answers(op);
+        scope(|scope| {
+            let acting = scope.spawn(act);
+            assert!(gate.wait_for(1, PATIENCE), "it is asked");
+            meanwhile();
+            gate.open();
+            acting.join().expect("no panic")
+        })
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.gofer.check_invariants().expect("the cache is in order");
+        }
+    }
+}
+
+#[test]
+fn stat_whose_directory_leaves_the_cache_before_it_is_bound_looks_again() {
+    let it = Mounted::new(3);
+    it.unbind_sub();
+    let told = it.overtake(
+        Op::RevalidateMany,
+        || it.size("sub/file"),
+        || {
+            it.replace_sub();
+            for file in 0..FILES {
+                assert_eq!(it.size(&file.to_string()), Ok(0));
+            }
+        },
+    );
+    assert_eq!(told, Ok(10));
+}
+
+#[test]
+fn directory_whose_parent_is_found_to_be_another_before_that_is_bound_is_made_in_that() {
+    let it = Mounted::new(64);
+    it.unbind_sub();
+    let made = it.overtake(
+        Op::Mkdir,
+        || it.root.create_directory_at(CALL, b"sub/new"),
+        || {
+            it.replace_sub();
+            assert_eq!(it.size("sub/file"), Ok(10));
+        },
+    );
+    assert_eq!(made, Ok(()));
+    assert!(it.host("sub/new").is_dir());
+}
+
+#[test]
+fn names_in_an_open_directory_that_is_gone_do_not_exist() {
+    let it = Mounted::new(64);
+    let how = OpenHow { directory: true, read: true, follow: true, ..OpenHow::default() };
+    let Ok(Descriptor::Directory(sub)) = it.root.open_at(CALL, b"sub", how) else { panic!("it opens") };
+    fs::remove_dir_all(it.host("sub")).expect("removed");
+    assert_eq!(it.size("sub"), Err(Errno::Noent.into()));
+    assert_eq!(sub.stat_at(CALL, b"file", false).map(drop), Err(Errno::Noent.into()));
+    assert_eq!(sub.create_directory_at(CALL, b"new"), Err(Errno::Noent.into()));
+}
