@@ -17,6 +17,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The first descriptor that a service manager hands over.
 const ACTIVATED: i32 = 3;
@@ -104,6 +105,11 @@ pub(super) fn open(endpoint: &Endpoint, inherited: Option<OwnedFd>) -> Result<So
     }
 }
 
+/// How often, and how far apart, one looks whether a program that listens goes away: one that was killed leaves its jail
+/// behind, which the kernel ends a moment later.
+const LOOKS: usize = 50;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+
 /// A listening socket at `path`, which nobody but this user may connect to. One that is left of a program which has ended
 /// gives way; one that somebody listens to does not, and neither does anything else.
 fn bind(path: &Path) -> io::Result<UnixListener> {
@@ -115,10 +121,17 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     if !there.file_type().is_socket() {
         return Err(io::Error::new(ErrorKind::AlreadyExists, "it exists, and is no socket"));
     }
-    match UnixStream::connect(path) {
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
-        Err(error) => return Err(error),
-        Ok(_) => return Err(io::Error::new(ErrorKind::AddrInUse, "somebody listens to it already")),
+    let mut looks = 1;
+    loop {
+        match UnixStream::connect(path) {
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => break,
+            Err(error) => return Err(error),
+            Ok(_) if looks == LOOKS => {
+                return Err(io::Error::new(ErrorKind::AddrInUse, "somebody listens to it already"));
+            }
+            Ok(_) => std::thread::sleep(BETWEEN_LOOKS),
+        }
+        looks += 1;
     }
     set_aside(path, (there.dev(), there.ino()))?;
     bind_fresh(path)

@@ -366,6 +366,24 @@ fn socket_of_a_program_that_ended_gives_way_and_nothing_else_does() {
 }
 
 #[test]
+fn socket_of_a_program_that_is_about_to_end_is_waited_for() {
+    let mut program = Listening::start(&[]);
+    program.child.kill().expect("ours");
+    program.child.wait().expect("ours");
+    std::fs::remove_file(program.socket()).expect("there");
+    let ending = UnixListener::bind(program.socket()).expect("bound");
+    program.child = command(program.dir.path(), &[]).spawn().expect("it starts");
+    // It has come and looked.
+    let looked = ending.accept().expect("somebody connects");
+    drop((looked, ending));
+    eventually("a socket to connect to", || UnixStream::connect(program.socket()).is_ok());
+    let (mut client, root) = program.client();
+    assert!(client.call(&soon(), &FStat { fd: root }).is_ok());
+    drop(client);
+    program.end();
+}
+
+#[test]
 fn socket_that_a_service_manager_hands_over_is_served_and_the_manager_hears_of_it() {
     let dir = tempfile::tempdir().expect("a directory");
     let export = dir.path().join("export");
