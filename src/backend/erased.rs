@@ -104,6 +104,7 @@ pub(crate) trait ErasedBackend: Send + Sync {
     fn restore(&self, call: &Call, node: &ErasedNode, at: Location<'_, ErasedNode>, key: InodeKey) -> Result<()>;
     fn is_bound(&self, node: &ErasedNode) -> bool;
     fn pin(&self, node: &ErasedNode, pinned: bool);
+    fn moved(&self, node: &ErasedNode, to: Location<'_, ErasedNode>);
     fn relieve(&self, want: usize) -> usize;
     fn change_queue(&self) -> Option<ErasedQueue>;
     fn lock_tree(&self) -> Result<()>;
@@ -316,6 +317,12 @@ impl<B: Backend> ErasedBackend for Erase<B> {
     fn pin(&self, node: &ErasedNode, pinned: bool) {
         if let Ok(node) = Self::node(node) {
             self.0.pin(node, pinned);
+        }
+    }
+
+    fn moved(&self, node: &ErasedNode, to: Location<'_, ErasedNode>) {
+        if let (Ok(node), Ok(to)) = (Self::node(node), Self::location(to)) {
+            self.0.moved(node, to);
         }
     }
 

@@ -466,6 +466,12 @@ pub trait Backend: Send + Sync + 'static {
         let _ = (node, pinned);
     }
 
+    /// Says that `node` is at `to` now, behind a [`Backend::rename`] of ours: for who keeps the way to an object. Not every
+    /// rename is followed by it: what moved may not be cached.
+    fn moved(&self, node: &Self::Node, to: Location<'_, Self::Node>) {
+        let _ = (node, to);
+    }
+
     /// Gives back descriptors under pressure (`EMFILE`), as many as `want` if it can; how many it gave.
     fn relieve(&self, want: usize) -> usize {
         let _ = want;

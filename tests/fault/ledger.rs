@@ -303,6 +303,10 @@ impl<B: Backend> Backend for Ledger<B> {
         self.inner.pin(node.node(), pinned);
     }
 
+    fn moved(&self, node: &Self::Node, to: Location<'_, Self::Node>) {
+        self.inner.moved(node.node(), at(to));
+    }
+
     fn relieve(&self, want: usize) -> usize {
         self.inner.relieve(want)
     }

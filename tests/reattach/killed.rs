@@ -152,6 +152,49 @@ fn files_are_opened_anew_where_no_descriptor_was_handed_out_and_stale_without_a_
 }
 
 #[test]
+fn files_and_directories_that_a_guest_moved_are_opened_anew_where_it_moved_them() {
+    for policy in CachePolicy::ALL {
+        let served = Served::new();
+        for dir in ["from/below", "to"] {
+            std::fs::create_dir_all(served.dir.path().join(dir)).expect("made");
+        }
+        for name in ["from/file", "from/below/file", "from/linked"] {
+            std::fs::write(served.dir.path().join(name), "contents").expect("written");
+        }
+        let options = LisaFsOptions { host_fds: false, ..LisaFsOptions::default() };
+        let fs = wasi_gofer::FsOptions { page_cache_bytes: 0, ..wasi_gofer::FsOptions::with_policy(policy) };
+        let mut builder = Gofer::builder();
+        builder.mount("/", served.backend(options), MountOptions { read_only: false, fs });
+        let gofer = builder.build().expect("mounted");
+        let root = root(&gofer);
+        let moved = file(&root, "from/file", READ_WRITE);
+        let below = file(&root, "from/below/file", READ_WRITE);
+        let linked = file(&root, "from/linked", READ_WRITE);
+        let rename = |from: &str, to: &str| {
+            root.rename_at(CALL, from.as_bytes(), &root, to.as_bytes()).expect("renamed");
+        };
+        rename("from/file", "to/first");
+        rename("to/first", "to/second");
+        // The file itself stays in a directory that goes.
+        rename("from/below", "to/below");
+        rename("to", "at-last");
+        // One of two names is moved, and goes.
+        root.link_at(CALL, b"from/linked", &root, b"from/second").expect("linked");
+        rename("from/second", "from/third");
+        root.unlink_at(CALL, b"from/third").expect("removed");
+
+        assert!(served.kill() > 0);
+
+        for (open, host) in [(&moved, "at-last/second"), (&below, "at-last/below/file"), (&linked, "from/linked")] {
+            write(open, "CONT", 0);
+            assert_eq!(read(open), "CONTents", "{policy} {host}");
+            open.sync(CALL, false).expect("synced");
+            assert_eq!(served.host(host), "CONTents", "{policy}");
+        }
+    }
+}
+
+#[test]
 fn what_was_held_back_is_sent_to_the_next_sidecar() {
     let served = Served::new();
     let gofer = served.gofer(CachePolicy::Exclusive);

@@ -194,6 +194,10 @@ impl<B: Backend> Backend for Faulty<B> {
         self.inner.pin(node, pinned);
     }
 
+    fn moved(&self, node: &B::Node, to: Location<'_, B::Node>) {
+        self.inner.moved(node, to);
+    }
+
     fn relieve(&self, want: usize) -> usize {
         self.plan.count(Op::Relieve);
         self.inner.relieve(want)

@@ -50,6 +50,9 @@ impl GoferFs {
         {
             return Ok(());
         }
+        if let Some(node) = moved.as_ref().and_then(|moved| moved.node()) {
+            self.backend().moved(node, Location { dir: new_node, name: new_name });
+        }
         self.changed_here(old_dir.id());
         self.changed_here(new_dir.id());
         self.commit(call, |tree, dead| {

@@ -2,7 +2,7 @@
 
 use super::node::HardNode;
 use super::sessions::{Session, Sessions};
-use crate::abi::{Call, Errno, Error, FileType, InodeKey, NameBuf, OpenFlags, Result, SetStat, SetStatReport, Stat};
+use crate::abi::{Call, Errno, Error, FileType, Name, NameBuf, OpenFlags, Result, SetStat, SetStatReport, Stat};
 use crate::backend::lisafs::{LisaHandle, LisaNode};
 use crate::backend::{Advice, Backend, Handle, Location, Object};
 use parking_lot::Mutex;
@@ -19,9 +19,10 @@ const DEPTH_MAX: usize = 2_048;
 /// A file of a [`super::HardLisaFs`], open with some access.
 pub struct HardHandle {
     sessions: Arc<Sessions>,
-    key: InodeKey,
     access: OpenFlags,
-    /// Where it was found; `None` for a file that is the mount's root.
+    /// What it is open of, which knows where that was found or moved to last.
+    node: HardNode,
+    /// Where it was opened; `None` for a file that is the mount's root.
     place: Option<(HardNode, NameBuf)>,
     /// The connection's own, and which connection that was.
     own: Mutex<(u64, Arc<LisaHandle>)>,
@@ -31,13 +32,13 @@ impl HardHandle {
     pub(super) fn new(
         sessions: &Arc<Sessions>,
         (session, own): (&Session, Arc<LisaHandle>),
-        key: InodeKey,
+        node: &HardNode,
         access: OpenFlags,
         place: Option<(HardNode, NameBuf)>,
     ) -> HardHandle {
         HardHandle {
             sessions: Arc::clone(sessions),
-            key,
+            node: node.clone(),
             access: access - OpenFlags::TRUNC,
             place,
             own: Mutex::new((session.number, own)),
@@ -67,19 +68,39 @@ impl HardHandle {
         Ok((opened, found))
     }
 
+    /// Opens it anew: where it is as far as is known, else where it was opened. Other links of it may be left in one place
+    /// and not in the other.
     fn open_again(&self, call: &Call, session: &Session) -> Result<(Arc<LisaHandle>, Option<Stat>)> {
-        let stale = Error::Errno(Errno::Stale);
-        let Some((dir, name)) = &self.place else {
-            let object = Object { node: &*session.root, location: None, key: self.key, file_type: FileType::Regular };
+        if self.node.is_root() {
+            let (key, file_type) = (self.node.key(), FileType::Regular);
+            let object = Object { node: &*session.root, location: None, key, file_type };
             return Ok((session.fs.open(call, object, self.access)?, None));
-        };
-        let dir = find(call, session, dir)?;
-        let found = session.fs.lookup(call, &dir, name.as_name())?;
-        if (found.stat.key, found.stat.file_type) != (self.key, FileType::Regular) {
-            return Err(stale);
         }
-        let location = Some(Location { dir: &*dir, name: name.as_name() });
-        let object = Object { node: &found.node, location, key: self.key, file_type: FileType::Regular };
+        let mut answer = Err(Errno::Stale.into());
+        for (dir, name) in [self.node.place(), self.place.clone()].into_iter().flatten() {
+            answer = self.open_at(call, session, &dir, name.as_name());
+            if !matches!(answer, Err(Error::Errno(Errno::Stale | Errno::Noent | Errno::Notdir))) {
+                break;
+            }
+        }
+        answer
+    }
+
+    fn open_at(
+        &self,
+        call: &Call,
+        session: &Session,
+        dir: &HardNode,
+        name: Name<'_>,
+    ) -> Result<(Arc<LisaHandle>, Option<Stat>)> {
+        let (key, file_type) = (self.node.key(), FileType::Regular);
+        let dir = find(call, session, dir)?;
+        let found = session.fs.lookup(call, &dir, name)?;
+        if (found.stat.key, found.stat.file_type) != (key, file_type) {
+            return Err(Errno::Stale.into());
+        }
+        let location = Some(Location { dir: &*dir, name });
+        let object = Object { node: &found.node, location, key, file_type };
         Ok((session.fs.open(call, object, self.access)?, Some(found.stat)))
     }
 

@@ -230,11 +230,11 @@ impl HardLisaFs {
         &self,
         session: &Session,
         handle: Arc<LisaHandle>,
-        (key, access): (InodeKey, OpenFlags),
+        (node, access): (&HardNode, OpenFlags),
         place: Option<(&HardNode, Name<'_>)>,
     ) -> Arc<HardHandle> {
         let place = place.map(|(dir, name)| (dir.clone(), name.to_buf()));
-        Arc::new(HardHandle::new(&self.sessions, (session, handle), key, access, place))
+        Arc::new(HardHandle::new(&self.sessions, (session, handle), node, access, place))
     }
 }
 
@@ -328,7 +328,7 @@ impl Backend for HardLisaFs {
         let place = object.location.map(|at| (at.dir, at.name));
         self.on_object(call, &object, |session, own| {
             let handle = session.fs.open(call, own, flags)?;
-            Ok(self.handle(session, handle, (object.key, flags), place))
+            Ok(self.handle(session, handle, (object.node, flags), place))
         })
     }
 
@@ -336,7 +336,7 @@ impl Backend for HardLisaFs {
         let place = object.location.map(|at| (at.dir, at.name));
         self.on_object(call, &object, |session, own| {
             let (handle, access) = session.fs.open_to_stat(call, own)?;
-            Ok((self.handle(session, handle, (object.key, access), place), access))
+            Ok((self.handle(session, handle, (object.node, access), place), access))
         })
     }
 
@@ -351,7 +351,7 @@ impl Backend for HardLisaFs {
         let place = Some((dir, name));
         let created = |session: &Session, found: Found<LisaNode>, handle: Arc<LisaHandle>| {
             let found = HardNode::found(session, found, place);
-            let handle = self.handle(session, handle, (found.stat.key, flags), place);
+            let handle = self.handle(session, handle, (&found.node, flags), place);
             Created { found, handle }
         };
         let change = Change::make(dir.key(), name, FileType::Regular);
@@ -527,6 +527,10 @@ impl Backend for HardLisaFs {
 
     fn pin(&self, node: &HardNode, pinned: bool) {
         node.pin(&self.sessions.present(), pinned);
+    }
+
+    fn moved(&self, node: &HardNode, to: Location<'_, HardNode>) {
+        node.found_at(Some((to.dir, to.name)));
     }
 
     fn relieve(&self, want: usize) -> usize {
