@@ -1,12 +1,11 @@
 //! What two processes tell each other: words in a mapped file.
 
-use crate::pause;
+use crate::Writer;
 use crate::subject::{COUNT, Subject};
 use rustix::mm::{MapFlags, ProtFlags, mmap};
 use std::fs::OpenOptions;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 /// What the writer is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,16 +94,16 @@ impl Board {
         self.words[READY].store(1, Ordering::SeqCst);
     }
 
-    /// Waits for the writer's first state; a writer that does not come is a broken test.
-    pub(crate) fn wait_until_ready(&self) {
-        self.wait(|| self.words[READY].load(Ordering::SeqCst) == 1);
+    /// Waits for the writer's first state, for as long as there is a writer.
+    pub(crate) fn wait_until_ready(&self, writer: &Writer) {
+        writer.wait_until(|| self.words[READY].load(Ordering::SeqCst) == 1);
     }
 
     /// Asks the writer for something, and waits until it is done.
-    pub(crate) fn ask(&self, command: Command) {
+    pub(crate) fn ask(&self, writer: &Writer, command: Command) {
         self.words[ANSWERED].store(0, Ordering::SeqCst);
         self.words[COMMAND].store(command as u64, Ordering::SeqCst);
-        self.wait(|| self.words[ANSWERED].load(Ordering::SeqCst) == 1);
+        writer.wait_until(|| self.words[ANSWERED].load(Ordering::SeqCst) == 1);
     }
 
     /// What the writer is asked for.
@@ -120,13 +119,5 @@ impl Board {
     pub(crate) fn answer(&self) {
         self.words[COMMAND].store(Command::Go as u64, Ordering::SeqCst);
         self.words[ANSWERED].store(1, Ordering::SeqCst);
-    }
-
-    fn wait(&self, done: impl Fn() -> bool) {
-        let start = Instant::now();
-        while !done() {
-            assert!(start.elapsed() < Duration::from_secs(60), "the writer does not answer");
-            pause(200);
-        }
     }
 }

@@ -16,6 +16,7 @@ mod uring;
 mod writer;
 
 use board::{Board, Command};
+use parking_lot::Mutex;
 use reader::Reader;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -43,7 +44,7 @@ fn share(percent: u64) -> u64 {
 }
 
 /// The other process; it ends with this.
-struct Writer(Child);
+struct Writer(Mutex<Child>);
 
 impl Writer {
     fn start(scene: &Scene, seed: u64) -> Writer {
@@ -54,14 +55,24 @@ impl Writer {
             .stdout(Stdio::null())
             .spawn()
             .expect("the writer starts");
-        Writer(child)
+        Writer(Mutex::new(child))
+    }
+
+    /// Waits for something that it does. A machine may be as slow as it likes; a writer that has ended does nothing.
+    fn wait_until(&self, done: impl Fn() -> bool) {
+        while !done() {
+            let ended = self.0.lock().try_wait().expect("a child");
+            assert!(ended.is_none() || done(), "the writer ended: {ended:?}");
+            pause(200);
+        }
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let child = self.0.get_mut();
+        let _ = child.kill();
+        let _ = child.wait();
     }
 }
 
@@ -96,8 +107,8 @@ impl Run {
         let seed = number("COHERENCE_SEED", u64::from(std::process::id()));
         let scene = Scene::new();
         let board = Board::create(&scene.board());
-        let _writer = Writer::start(&scene, seed);
-        board.wait_until_ready();
+        let writer = Writer::start(&scene, seed);
+        board.wait_until_ready(&writer);
         let mut builder = Gofer::builder();
         let options = MountOptions { read_only: false, fs: self.options.clone() };
         let (mut server, mut cutter) = (None, None);
@@ -122,7 +133,7 @@ impl Run {
             builder.mount("/", backend, options);
         }
         let gofer = builder.build().expect("mounted");
-        let outcome = self.look(&scene, &board, &gofer, seed);
+        let outcome = self.look(&scene, (&board, &writer), &gofer, seed);
         drop(cutter);
         gofer.check_invariants().expect("the cache is in order");
         let FsStats { queue_answers, queue_drains, queue_overflows, watches, revalidations, .. } = outcome.stats;
@@ -135,7 +146,7 @@ impl Run {
         outcome
     }
 
-    fn look(&self, scene: &Scene, board: &Board, gofer: &Gofer, seed: u64) -> Outcome {
+    fn look(&self, scene: &Scene, (board, writer): (&Board, &Writer), gofer: &Gofer, seed: u64) -> Outcome {
         let (checks, stop) = (AtomicU64::new(0), AtomicBool::new(false));
         let part = self.checks / (self.bursts + 1);
         let mut start_of_part = 0;
@@ -152,10 +163,10 @@ impl Run {
             });
             start_of_part += part;
             if burst < self.bursts {
-                board.ask(Command::Burst);
+                board.ask(writer, Command::Burst);
             }
         }
-        board.ask(Command::Stop);
+        board.ask(writer, Command::Stop);
         let stats = gofer.stats().remove(0).fs;
         Outcome { checks: checks.into_inner(), changes: board.changes(), stats }
     }
