@@ -84,6 +84,14 @@ struct Outcome {
     stats: FsStats,
 }
 
+impl Outcome {
+    /// Else the run shows nothing of the queue. How often it answers depends on who gets the processors.
+    #[track_caller]
+    fn used_the_queue(&self) {
+        assert!(self.stats.queue_answers > self.checks / 1_000, "{:?}", self.stats);
+    }
+}
+
 /// How a run goes.
 #[derive(Default)]
 struct Run {
@@ -177,7 +185,7 @@ fn shared_beside_another_process_is_never_stale() {
     let outcome = Run { name: "shared", checks: share(60), ..Run::default() }.run();
     // Else this shows nothing: where the machine offers no queue, say so instead of passing.
     if queue::is_offered() {
-        assert!(outcome.stats.queue_answers > outcome.checks / 20, "{:?}", outcome.stats);
+        outcome.used_the_queue();
     } else {
         eprintln!("coherence shared: SKIPPED the queue's part, the test directory's filesystem offers none");
     }
@@ -188,7 +196,7 @@ fn shared_over_a_sidecar_is_never_stale() {
     let run = Run { name: "sidecar", checks: share(10), over_sidecar: true, ..Run::default() };
     let outcome = run.run();
     if queue::is_offered() {
-        assert!(outcome.stats.queue_answers > outcome.checks / 20, "{:?}", outcome.stats);
+        outcome.used_the_queue();
     }
 }
 
@@ -198,10 +206,10 @@ fn shared_over_a_sidecar_that_goes_away_again_and_again_is_never_stale() {
     let outcome = run.run();
     let told = |name: &str| outcome.stats.backend_counters.iter().find(|told| told.0 == name).map_or(0, |told| told.1);
     eprintln!("coherence cut: attached again {} times, {} watches added", told("reattached"), told("AddWatch"));
-    assert!(told("reattached") > 0, "{:?}", outcome.stats);
+    assert!(told("reattached") > 10, "{:?}", outcome.stats);
     if queue::is_offered() {
-        assert!(outcome.stats.queue_answers > outcome.checks / 20, "{:?}", outcome.stats);
-        assert!(told("AddWatch") > told("reattached"), "{:?}", outcome.stats);
+        outcome.used_the_queue();
+        assert!(told("AddWatch") > 10, "{:?}", outcome.stats);
     }
 }
 
