@@ -3,11 +3,12 @@
 
 use crate::kit::abi::{fstflags, oflags};
 use crate::kit::{Errno, Filetype, Guest, Open, Scene, args, at_root, mount, options};
-use rustix::fs::{CWD, Mode, Timespec as OsTimespec, Timestamps, mkfifoat, utimensat};
+use rustix::fs::{CWD, Mode, mkfifoat};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use wasi_gofer::abi::Timespec;
 use wasi_gofer::{CachePolicy, FsOptions, Gofer, MemoryFs, MountOptions};
 
@@ -37,6 +38,13 @@ fn scene_with_ways_out() -> Scene {
     scene.symlink("../../outside", "deep/hidden");
     scene.symlink("../deep", "deep/up");
     scene
+}
+
+/// A further directory of the host, beside the guest's.
+fn beside(scene: &Scene) -> PathBuf {
+    let path = scene.inside().with_file_name("beside");
+    fs::create_dir_all(&path).expect("made");
+    path
 }
 
 /// Refused, and for a reason that has to do with the way.
@@ -158,9 +166,7 @@ fn open_for_truncation_alone_on_a_read_only_mount_is_rofs_and_keeps_the_file() {
     for policy in CachePolicy::ALL {
         let scene = Scene::new();
         scene.write("file", "contents");
-        let mut builder = Gofer::builder();
-        builder.dir(scene.inside(), "/", MountOptions { read_only: true, ..options(policy) });
-        let mut guest = Guest::new(builder.build().expect("mounted").ctx());
+        let mut guest = scene.read_only_guest(policy);
 
         for rights in [0, Open::READ.rights] {
             for oflags in [oflags::TRUNC, oflags::TRUNC | oflags::CREAT] {
@@ -180,10 +186,7 @@ fn link_and_rename_from_a_read_only_mount_of_the_same_directory_are_xdev() {
     for policy in CachePolicy::ALL {
         let scene = Scene::new();
         scene.write("file", "contents");
-        let mut builder = Gofer::builder();
-        builder.dir(scene.inside(), "/ro", MountOptions { read_only: true, ..options(policy) });
-        builder.dir(scene.inside(), "/rw", options(policy));
-        let mut guest = Guest::new(builder.build().expect("mounted").ctx());
+        let mut guest = scene.guest_with_ro_and_rw(policy);
         let (ro, rw) = (Guest::ROOT, Guest::ROOT + 1);
 
         assert_eq!(guest.link_at((ro, "file"), (rw, "stolen")), Err(Errno::XDEV), "{policy}");
@@ -202,7 +205,7 @@ fn link_and_rename_between_mounts_of_different_directories_are_xdev() {
         scene.write("file", "contents");
         let mut builder = Gofer::builder();
         builder.dir(scene.inside(), "/ro", MountOptions { read_only: true, ..options(policy) });
-        builder.dir(scene.other(), "/rw", options(policy));
+        builder.dir(beside(&scene), "/rw", options(policy));
         let mut guest = Guest::new(builder.build().expect("mounted").ctx());
         let (ro, rw) = (Guest::ROOT, Guest::ROOT + 1);
 
@@ -243,13 +246,7 @@ fn times_at_the_ends_of_their_range_are_set_or_refused_and_told() {
 fn stat_of_a_host_file_with_times_before_1970_or_far_away_is_told() {
     for policy in CachePolicy::ALL {
         let scene = Scene::new();
-        for (name, secs, nanos) in [("before", -1, 5), ("long-before", i64::MIN, 0), ("far", i64::MAX, 999_999_999)] {
-            scene.write(name, "contents");
-            let time = OsTimespec { tv_sec: secs, tv_nsec: nanos };
-            let times = Timestamps { last_access: time, last_modification: time };
-            // A filesystem that cannot hold it keeps the nearest that it can.
-            utimensat(CWD, scene.inside().join(name), &times, rustix::fs::AtFlags::empty()).expect("set");
-        }
+        scene.write_extreme_times();
         let mut guest = scene.guest(policy);
 
         assert_eq!(guest.lstat("before").map(|stat| (stat.atim, stat.mtim)), Ok((0, 0)), "{policy}");
@@ -677,7 +674,7 @@ fn a_directory_that_the_host_moved_out_stays_with_its_holder_and_leads_no_furthe
         scene.write("a/b/file", "contents");
         let mut guest = scene.guest(policy);
         let b = guest.open("a/b", Open::DIRECTORY).expect("opened");
-        let sub = scene.other();
+        let sub = beside(&scene);
 
         fs::rename(scene.inside().join("a/b"), sub.join("b")).expect("moved");
         fs::write(sub.join("beside"), Scene::SECRET).expect("written");

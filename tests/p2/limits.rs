@@ -1,18 +1,17 @@
 //! What a guest can make grow.
 
-use crate::kit::abi::flags;
-use crate::kit::{Code, Front, Guest, Scene, args, mount};
-use wasi_gofer::component::GoferComponentCtx;
-use wasi_gofer::{CachePolicy, GoferCtx, MemoryFs, MountOptions};
+#[path = "../component/limits.rs"]
+mod both;
 
-fn files(limit: usize) -> GoferCtx {
-    let backend = MemoryFs::new().with_file("file", vec![1; 100_000]).and_then(|fs| fs.with_file("dir/file", "x"));
-    mount("/", backend.expect("made"), MountOptions::default()).ctx().with_max_descriptors(limit)
-}
+use crate::kit::abi::flags;
+use crate::kit::{Code, Front, Guest, Scene, args};
+use both::files;
+use wasi_gofer::CachePolicy;
+use wasi_gofer::component::GoferComponentCtx;
 
 #[test]
 fn descriptors_over_the_limit_are_insufficient_memory_and_come_back_when_dropped() {
-    for front in Front::BOTH {
+    for front in Front::ALL {
         let mut guest = Guest::with(front, GoferComponentCtx::new(files(4)));
         let open: Vec<u32> = (0..3).map(|_| guest.open("file").expect("within the limit")).collect();
 
@@ -46,16 +45,6 @@ fn files_that_only_streams_hold_count_too() {
     assert_eq!(guest.open("file"), Err(Code::INSUFFICIENT_MEMORY), "its second stream holds it");
     guest.expect("drop-input-stream", args![streams[1]]);
     assert!(guest.open("file").is_ok());
-}
-
-#[test]
-fn a_guest_keeps_its_preopens_however_low_the_limit_and_a_flood_of_them_traps() {
-    let mut guest = Guest::new(files(0));
-    assert_eq!(guest.preopens.len(), 1);
-    assert_eq!(guest.open("file"), Err(Code::INSUFFICIENT_MEMORY));
-
-    let trap = guest.trap("get-directories", args![0x100u32]);
-    assert!(trap.contains("EMFILE"), "{trap}");
 }
 
 #[test]

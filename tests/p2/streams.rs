@@ -16,7 +16,7 @@ fn guest_with(front: Front, files: MemoryFs) -> Guest {
 
 #[test]
 fn read_of_a_stream_goes_on_from_its_offset_and_ends_closed() {
-    for front in Front::BOTH {
+    for front in Front::ALL {
         for read in READS {
             let mut guest = guest_with(front, MemoryFs::new().with_file("file", "hello world").expect("made"));
             let file = guest.open("file").expect("opened");
@@ -80,7 +80,7 @@ fn streams_of_one_file_do_not_interfere() {
 
 #[test]
 fn write_goes_on_from_the_offset_and_append_to_the_end() {
-    for front in Front::BOTH {
+    for front in Front::ALL {
         for write in WRITES {
             let mut guest = guest_with(front, MemoryFs::new().with_file("file", "hello world").expect("made"));
             let file = guest.create("file").expect("opened");
@@ -117,7 +117,7 @@ fn append_streams_of_two_guests_lose_nothing() {
 
 #[test]
 fn write_of_nothing_is_fine_with_and_without_a_permit() {
-    for front in Front::BOTH {
+    for front in Front::ALL {
         let mut guest = guest_with(front, MemoryFs::new());
         let file = guest.create("file").expect("made");
         for stream in [guest.write_stream(file, 1 << 40).expect("made"), guest.append_stream(file).expect("made")] {
@@ -199,7 +199,7 @@ fn splice_moves_from_one_file_to_another() {
 
 #[test]
 fn pollables_of_file_streams_are_ready_at_once() {
-    for front in Front::BOTH {
+    for front in Front::ALL {
         let mut guest = guest_with(front, MemoryFs::new().with_file("file", "x").expect("made"));
         let file = guest.create("file").expect("opened");
         let (source, sink) = (guest.read_stream(file, 0).expect("made"), guest.append_stream(file).expect("made"));
@@ -221,7 +221,7 @@ fn pollables_of_file_streams_are_ready_at_once() {
 
 #[test]
 fn failures_are_told_once_with_an_error_that_has_the_code_and_then_the_stream_is_closed() {
-    for front in Front::BOTH {
+    for front in Front::ALL {
         for read in READS {
             let backend = Faulty::new(MemoryFs::new().with_file("file", "x").expect("made"));
             let plan = Arc::clone(backend.plan());

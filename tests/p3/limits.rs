@@ -1,13 +1,12 @@
 //! What a guest can make grow.
 
-use crate::kit::abi::flags;
-use crate::kit::{Code, End, Guest, Moved, Scene, args, mount};
-use wasi_gofer::{CachePolicy, GoferCtx, MemoryFs, MountOptions};
+#[path = "../component/limits.rs"]
+mod both;
 
-fn files(limit: usize) -> GoferCtx {
-    let backend = MemoryFs::new().with_file("file", vec![1; 100_000]).and_then(|fs| fs.with_file("dir/file", "x"));
-    mount("/", backend.expect("made"), MountOptions::default()).ctx().with_max_descriptors(limit)
-}
+use crate::kit::abi::flags;
+use crate::kit::{Code, End, Guest, Moved, Scene, args};
+use both::files;
+use wasi_gofer::CachePolicy;
 
 #[test]
 fn descriptors_over_the_limit_are_insufficient_memory_and_come_back_when_dropped() {
@@ -57,16 +56,6 @@ fn files_that_only_streams_hold_count_too() {
     assert_eq!(guest.open("file"), Err(Code::INSUFFICIENT_MEMORY));
     guest.expect("bytes-drop-readable", args![streams[0]]);
     assert!(guest.open("file").is_ok());
-}
-
-#[test]
-fn a_guest_keeps_its_preopens_however_low_the_limit_and_a_flood_of_them_traps() {
-    let mut guest = Guest::new(files(0));
-    assert_eq!(guest.preopens.len(), 1);
-    assert_eq!(guest.open("file"), Err(Code::INSUFFICIENT_MEMORY));
-
-    let trap = guest.trap("get-directories", args![0x100u32]);
-    assert!(trap.contains("EMFILE"), "{trap}");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! `read-directory`.
 
+#[path = "../component/listing.rs"]
+mod both;
+
 use crate::kit::abi::kind;
 use crate::kit::{Code, End, Guest, Moved, Scene, args, at_root, mount, options};
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use wasi_gofer::abi::Errno;
 use wasi_gofer::backend::faulty::{Faulty, Op};
@@ -144,15 +145,4 @@ fn a_listing_that_fails_is_told_once() {
     assert_eq!(guest.entries(stream, 10), (Vec::new(), End::Dropped));
     assert_eq!(guest.told(future), Err(Code::ACCESS));
     assert_eq!(guest.names(guest.root), Ok(vec!["file".to_owned()]));
-}
-
-#[test]
-fn names_that_are_no_utf8_are_left_out() {
-    let scene = Scene::new();
-    scene.write("plain", "x");
-    std::fs::write(scene.inside().join(OsStr::from_bytes(b"bad-\xff")), "x").expect("written");
-    let mut guest = scene.guest(CachePolicy::Shared);
-
-    assert_eq!(guest.names(guest.root), Ok(vec!["plain".to_owned()]));
-    assert_eq!(guest.stat_path("bad-"), Err(Code::NO_ENTRY));
 }

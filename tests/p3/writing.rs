@@ -5,7 +5,7 @@ use crate::kit::{Code, End, Guest, Moved, Scene, args, at_root, mount, options};
 use std::sync::Arc;
 use wasi_gofer::abi::Errno;
 use wasi_gofer::backend::faulty::{Faulty, Op};
-use wasi_gofer::{CachePolicy, Gofer, MemoryFs, MountOptions};
+use wasi_gofer::{CachePolicy, MemoryFs};
 
 #[test]
 fn write_via_stream_goes_on_from_its_offset_and_fills_the_gap_with_zeros() {
@@ -124,9 +124,7 @@ fn write_through_a_read_only_mount_has_no_descriptor_to_begin_with() {
     for policy in CachePolicy::ALL {
         let scene = Scene::new();
         scene.write("file", "contents");
-        let mut builder = Gofer::builder();
-        builder.dir(scene.inside(), "/", MountOptions { read_only: true, ..options(policy) });
-        let mut guest = Guest::new(builder.build().expect("mounted").ctx());
+        let mut guest = scene.read_only_guest(policy);
 
         assert_eq!(guest.open_at(guest.root, "file", 1, 0, flags::WRITE), Err(Code::READ_ONLY), "{policy}");
         assert_eq!(guest.open_at(guest.root, "new", 1, open::CREATE, flags::WRITE), Err(Code::READ_ONLY), "{policy}");

@@ -2,6 +2,7 @@
 //! entries. Counted in calls of the backend and in bytes that the host allocates (every copy of a list is an
 //! allocation), never in time.
 
+#[path = "../../../tests/kit/allocated.rs"]
 mod allocated;
 
 use allocated::allocated_by;
@@ -81,7 +82,7 @@ fn cost(dir: &TempDir, entries: usize, options: FsOptions) -> Result<Cost> {
     assert_eq!(listed, 2 * 24 + 3 + entries * (24 + 12), "the bytes of all entries");
     let stats = gofer.stats();
     let calls = stats.iter().flat_map(|mount| &mount.fs.backend_calls).map(|(_, calls)| calls).sum();
-    Ok(Cost { listed, calls, allocated })
+    Ok(Cost { listed, calls, allocated: allocated.total })
 }
 
 #[test]

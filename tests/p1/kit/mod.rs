@@ -1,10 +1,12 @@
 //! What the tests arrange and act with.
 
 pub(crate) mod abi;
+#[path = "../../kit/allocated.rs"]
 pub(crate) mod allocated;
 mod alone;
 mod guest;
 mod module;
+#[path = "../../kit/scene.rs"]
 mod scene;
 
 pub(crate) use abi::{Errno, Filetype};

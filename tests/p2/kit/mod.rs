@@ -1,10 +1,11 @@
-//! What the tests arrange and act with.
+//! What the tests arrange and act with: what both versions share, and this version's own.
 
-pub(crate) mod abi;
-mod component;
-mod guest;
-mod scene;
+#[path = "../../component/kit/mod.rs"]
+mod both;
+mod calls;
+pub(crate) mod functions;
+pub(crate) mod version;
 
-pub(crate) use abi::{Code, NewTime};
-pub(crate) use guest::{Front, Guest, StreamError, Word, args};
-pub(crate) use scene::{Scene, at_root, mount, options};
+pub(crate) use both::*;
+pub(crate) use calls::StreamError;
+pub(crate) use version::Front;

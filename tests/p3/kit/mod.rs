@@ -1,16 +1,15 @@
-//! What the tests arrange and act with.
+//! What the tests arrange and act with: what both versions share, and this version's own.
 
-pub(crate) mod abi;
-mod component;
-mod guest;
-#[path = "../../p2/kit/scene.rs"]
-mod scene;
+#[path = "../../component/kit/mod.rs"]
+mod both;
+pub(crate) mod functions;
 mod streams;
+pub(crate) mod version;
 
-pub(crate) use abi::{Code, NewTime};
 #[cfg(feature = "p2")]
-pub(crate) use component::component;
-pub(crate) use component::engine;
-pub(crate) use guest::{Guest, Host, Word, args};
-pub(crate) use scene::{Scene, at_root, mount, options};
+pub(crate) use both::component::component;
+pub(crate) use both::component::engine;
+pub(crate) use both::guest::Host;
+pub(crate) use both::*;
 pub(crate) use streams::{BUFFER, End, Moved};
+pub(crate) use version::Front;

@@ -1,24 +1,14 @@
 //! A guest whose program is the test.
 
-use super::abi::{Code, DescriptorStat, NewTime, flags, open, u32_at, u64_at};
+use super::abi::{Code, DescriptorStat, NewTime, bits, flags, open, u32_at, u64_at};
 use super::component::{component, engine};
+use crate::kit::version::{CODE_AT, Front};
 use tokio::runtime::Runtime;
+use wasi_gofer::GoferCtx;
 use wasi_gofer::component::{GoferComponentCtx, GoferCtxView, GoferView};
-use wasi_gofer::{GoferCtx, p2};
 use wasmtime::Store;
 use wasmtime::component::{Instance, Linker, ResourceTable, Val};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
-
-/// Which host functions a guest is linked with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Front {
-    Sync,
-    Async,
-}
-
-impl Front {
-    pub(crate) const BOTH: [Front; 2] = [Front::Sync, Front::Async];
-}
 
 /// The data of a guest's store.
 pub(crate) struct Host {
@@ -64,25 +54,21 @@ macro_rules! args {
 }
 pub(crate) use args;
 
-/// How a stream's operation fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StreamError {
-    /// With a handle of an error.
-    Failed(u32),
-    Closed,
-}
-
 pub(crate) type Result<T, E = Code> = std::result::Result<T, E>;
 
 const RETURNED: u32 = 0x100;
 const PATH: u32 = 0x1000;
 const OTHER_PATH: u32 = 0x8000;
-const BUFFER: u32 = 0x20000;
+
+pub(crate) fn executor() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
 
 /// A guest. Its methods are the host functions; one that traps where an answer is expected fails the test.
 pub(crate) struct Guest {
-    store: Store<Host>,
+    pub(crate) store: Store<Host>,
     instance: Instance,
+    /// Where an asynchronous guest runs.
     runtime: Option<Runtime>,
     /// Its first preopen.
     pub(crate) root: u32,
@@ -92,25 +78,20 @@ pub(crate) struct Guest {
 
 impl Guest {
     pub(crate) fn new(files: GoferCtx) -> Guest {
-        Guest::with(Front::Sync, GoferComponentCtx::new(files))
+        Guest::with(Front::ALL[0], GoferComponentCtx::new(files))
     }
 
     pub(crate) fn with(front: Front, files: GoferComponentCtx) -> Guest {
         let wasi = WasiCtxBuilder::new().build();
         let mut store = Store::new(engine(), Host { table: ResourceTable::new(), wasi, files });
         let mut linker = Linker::new(engine());
-        let (instance, runtime) = match front {
-            Front::Sync => {
-                p2::add_all_to_linker_sync(&mut linker).expect("linked");
-                (linker.instantiate(&mut store, component()).expect("instantiated"), None)
-            }
-            Front::Async => {
-                p2::add_all_to_linker_async(&mut linker).expect("linked");
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-                let instance = runtime.block_on(linker.instantiate_async(&mut store, component()));
-                (instance.expect("instantiated"), Some(runtime))
-            }
-        };
+        front.link(&mut linker).expect("linked");
+        let runtime = front.is_async().then(executor);
+        let instance = match &runtime {
+            None => linker.instantiate(&mut store, component()),
+            Some(runtime) => runtime.block_on(linker.instantiate_async(&mut store, component())),
+        }
+        .expect("instantiated");
         let mut guest = Guest { store, instance, runtime, root: 0, preopens: Vec::new() };
         guest.preopens = guest.directories();
         guest.root = guest.preopens.first().map_or(0, |(root, _)| *root);
@@ -121,8 +102,8 @@ impl Guest {
         self.store.data_mut()
     }
 
-    /// Calls a host function: what it answers where that is a number, or how it ends the guest.
-    pub(crate) fn call(&mut self, name: &str, args: &[Word]) -> wasmtime::Result<u32> {
+    /// Calls a function: what it answers where that is a number, or how it ends the guest.
+    pub(crate) fn call(&mut self, name: &str, args: &[Word]) -> wasmtime::Result<u64> {
         let function = self.instance.get_func(&mut self.store, name).unwrap_or_else(|| panic!("no export {name}"));
         let args = vals(args);
         let mut results = vec![Val::U32(0); function.ty(&self.store).results().len()];
@@ -134,7 +115,7 @@ impl Guest {
     }
 
     /// As [`Guest::call`] of an asynchronous guest, on the executor of whoever awaits it.
-    pub(crate) async fn call_here(&mut self, name: &str, args: &[Word]) -> wasmtime::Result<u32> {
+    pub(crate) async fn call_here(&mut self, name: &str, args: &[Word]) -> wasmtime::Result<u64> {
         let function = self.instance.get_func(&mut self.store, name).unwrap_or_else(|| panic!("no export {name}"));
         let args = vals(args);
         let mut results = vec![Val::U32(0); function.ty(&self.store).results().len()];
@@ -142,10 +123,11 @@ impl Guest {
         Ok(number(&results))
     }
 
-    /// As [`Guest::call`] of a function that must not trap.
+    /// As [`Guest::call`] of a function that must not trap and answers 32 bits.
     #[track_caller]
     pub(crate) fn expect(&mut self, name: &str, args: &[Word]) -> u32 {
-        self.call(name, args).unwrap_or_else(|trap| panic!("{name} trapped: {trap:?}"))
+        let answer = self.call(name, args).unwrap_or_else(|trap| panic!("{name} trapped: {trap:?}"));
+        u32::try_from(answer).expect("32 bits")
     }
 
     /// Calls a function that returns through memory: the first `len` bytes of what it returned.
@@ -156,7 +138,7 @@ impl Guest {
         self.get(RETURNED, len)
     }
 
-    /// Calls a function that returns a `result` whose payload is at `at`: what is from there on, or the code.
+    /// Calls a function that returns a `result` whose payload, or code, is at `at`: what is from there on, or the code.
     #[track_caller]
     pub(crate) fn answer(&mut self, name: &str, args: &[Word], at: u32, len: u32) -> Result<Vec<u8>> {
         let bytes = self.returned(name, args, at + len.max(1));
@@ -169,7 +151,7 @@ impl Guest {
     /// As [`Guest::answer`], of a function that returns nothing but success.
     #[track_caller]
     pub(crate) fn done(&mut self, name: &str, args: &[Word]) -> Result<()> {
-        self.answer(name, args, 1, 0).map(drop)
+        self.answer(name, args, CODE_AT, 0).map(drop)
     }
 
     /// A trap, as text.
@@ -181,7 +163,7 @@ impl Guest {
         }
     }
 
-    fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.expect("reset", &[]);
     }
 
@@ -222,13 +204,9 @@ impl Guest {
         (at, u32::try_from(path.len()).expect("short"))
     }
 
-    /// Bytes to write, in the guest's memory: pointer and length.
-    pub(crate) fn buffer(&mut self, bytes: impl AsRef<[u8]>) -> (u32, u32) {
-        self.path_at(BUFFER, bytes.as_ref())
-    }
-
     // ---- preopens
 
+    #[track_caller]
     pub(crate) fn directories(&mut self) -> Vec<(u32, String)> {
         let list = self.returned("get-directories", &[], 8);
         let (ptr, len) = (u32_at(&list, 0), u32_at(&list, 4));
@@ -281,7 +259,7 @@ impl Guest {
     #[track_caller]
     pub(crate) fn stat_at(&mut self, dir: u32, path: impl AsRef<[u8]>, follow: u32) -> Result<DescriptorStat> {
         let (ptr, len) = self.path(path);
-        let stat = self.answer("descriptor-stat-at", args![dir, follow, ptr, len], 8, 96)?;
+        let stat = self.answer("descriptor-stat-at", args![dir, follow, ptr, len], 8, DescriptorStat::SIZE)?;
         Ok(DescriptorStat::read(&stat))
     }
 
@@ -292,7 +270,7 @@ impl Guest {
 
     #[track_caller]
     pub(crate) fn stat(&mut self, descriptor: u32) -> Result<DescriptorStat> {
-        Ok(DescriptorStat::read(&self.answer("descriptor-stat", args![descriptor], 8, 96)?))
+        Ok(DescriptorStat::read(&self.answer("descriptor-stat", args![descriptor], 8, DescriptorStat::SIZE)?))
     }
 
     fn on_path(&mut self, name: &str, dir: u32, path: &[u8]) -> Result<()> {
@@ -359,26 +337,12 @@ impl Guest {
 
     #[track_caller]
     pub(crate) fn flags(&mut self, descriptor: u32) -> Result<u32> {
-        Ok(u32::from(self.answer("descriptor-get-flags", args![descriptor], 1, 1)?[0]))
+        Ok(u32::from(self.answer("descriptor-get-flags", args![descriptor], CODE_AT, 1)?[0]))
     }
 
     #[track_caller]
     pub(crate) fn kind(&mut self, descriptor: u32) -> Result<u8> {
-        Ok(self.answer("descriptor-get-type", args![descriptor], 1, 1)?[0])
-    }
-
-    /// What was read, and whether the end was told.
-    #[track_caller]
-    pub(crate) fn read(&mut self, descriptor: u32, len: u64, offset: u64) -> Result<(Vec<u8>, bool)> {
-        self.reset();
-        let found = self.answer("descriptor-read", args![descriptor, len, offset], 4, 9)?;
-        Ok((self.get(u32_at(&found, 0), u32_at(&found, 4)), found[8] != 0))
-    }
-
-    #[track_caller]
-    pub(crate) fn write(&mut self, descriptor: u32, bytes: impl AsRef<[u8]>, offset: u64) -> Result<u64> {
-        let (ptr, len) = self.buffer(bytes);
-        Ok(u64_at(&self.answer("descriptor-write", args![descriptor, ptr, len, offset], 8, 8)?, 0))
+        Ok(self.answer("descriptor-get-type", args![descriptor], CODE_AT, 1)?[0])
     }
 
     #[track_caller]
@@ -398,104 +362,6 @@ impl Guest {
     pub(crate) fn same(&mut self, one: u32, other: u32) -> bool {
         self.expect("descriptor-is-same-object", args![one, other]) != 0
     }
-
-    // ---- listings
-
-    #[track_caller]
-    pub(crate) fn read_directory(&mut self, descriptor: u32) -> Result<u32> {
-        Ok(u32_at(&self.answer("descriptor-read-directory", args![descriptor], 4, 4)?, 0))
-    }
-
-    /// The next entry: its type and name.
-    #[track_caller]
-    pub(crate) fn next_entry(&mut self, stream: u32) -> Result<Option<(u8, String)>> {
-        self.reset();
-        let found = self.answer("directory-entry-stream-read-directory-entry", args![stream], 4, 16)?;
-        if found[0] == 0 {
-            return Ok(None);
-        }
-        let name = self.get(u32_at(&found, 8), u32_at(&found, 12));
-        Ok(Some((found[4], String::from_utf8(name).expect("UTF-8"))))
-    }
-
-    /// The names in a directory, sorted.
-    #[track_caller]
-    pub(crate) fn names(&mut self, descriptor: u32) -> Result<Vec<String>> {
-        let stream = self.read_directory(descriptor)?;
-        let mut names = Vec::new();
-        while let Some((_, name)) = self.next_entry(stream)? {
-            names.push(name);
-        }
-        self.expect("drop-directory-entry-stream", args![stream]);
-        names.sort();
-        Ok(names)
-    }
-
-    // ---- streams
-
-    #[track_caller]
-    pub(crate) fn read_stream(&mut self, descriptor: u32, offset: u64) -> Result<u32> {
-        Ok(u32_at(&self.answer("descriptor-read-via-stream", args![descriptor, offset], 4, 4)?, 0))
-    }
-
-    #[track_caller]
-    pub(crate) fn write_stream(&mut self, descriptor: u32, offset: u64) -> Result<u32> {
-        Ok(u32_at(&self.answer("descriptor-write-via-stream", args![descriptor, offset], 4, 4)?, 0))
-    }
-
-    #[track_caller]
-    pub(crate) fn append_stream(&mut self, descriptor: u32) -> Result<u32> {
-        Ok(u32_at(&self.answer("descriptor-append-via-stream", args![descriptor], 4, 4)?, 0))
-    }
-
-    /// A function of a stream, whose payload is at `at`.
-    #[track_caller]
-    fn streamed(&mut self, name: &str, args: &[Word], at: usize) -> Result<Vec<u8>, StreamError> {
-        self.reset();
-        let bytes = self.returned(name, args, 24);
-        match (bytes[0], bytes[at]) {
-            (0, _) => Ok(bytes[at..].to_vec()),
-            (_, 0) => Err(StreamError::Failed(u32_at(&bytes, at + 4))),
-            _ => Err(StreamError::Closed),
-        }
-    }
-
-    /// `read` or `blocking-read`.
-    #[track_caller]
-    pub(crate) fn stream_read(&mut self, name: &str, stream: u32, len: u64) -> Result<Vec<u8>, StreamError> {
-        let list = self.streamed(&format!("input-stream-{name}"), args![stream, len], 4)?;
-        Ok(self.get(u32_at(&list, 0), u32_at(&list, 4)))
-    }
-
-    /// A function of an output stream that answers a count.
-    #[track_caller]
-    pub(crate) fn stream_count(&mut self, name: &str, args: &[Word]) -> Result<u64, StreamError> {
-        Ok(u64_at(&self.streamed(name, args, 8)?, 0))
-    }
-
-    #[track_caller]
-    pub(crate) fn check_write(&mut self, stream: u32) -> Result<u64, StreamError> {
-        self.stream_count("output-stream-check-write", args![stream])
-    }
-
-    /// A function of an output stream that answers nothing.
-    #[track_caller]
-    pub(crate) fn stream_done(&mut self, name: &str, args: &[Word]) -> Result<(), StreamError> {
-        self.streamed(name, args, 4).map(drop)
-    }
-
-    /// `write` or `blocking-write-and-flush`.
-    #[track_caller]
-    pub(crate) fn stream_write(&mut self, name: &str, stream: u32, bytes: impl AsRef<[u8]>) -> Result<(), StreamError> {
-        let (ptr, len) = self.buffer(bytes);
-        self.stream_done(&format!("output-stream-{name}"), args![stream, ptr, len])
-    }
-
-    /// What a stream's failure is in terms of files.
-    pub(crate) fn error_code(&mut self, error: u32) -> Option<Code> {
-        let found = self.returned("filesystem-error-code", args![error], 2);
-        (found[0] == 1).then_some(Code(found[1]))
-    }
 }
 
 fn vals(args: &[Word]) -> Vec<Val> {
@@ -506,9 +372,10 @@ fn vals(args: &[Word]) -> Vec<Val> {
     args.iter().map(val).collect()
 }
 
-fn number(results: &[Val]) -> u32 {
+fn number(results: &[Val]) -> u64 {
     match results.first() {
-        Some(Val::U32(value)) => *value,
+        Some(Val::U32(value)) => u64::from(*value),
+        Some(Val::U64(value)) => *value,
         _ => 0,
     }
 }
@@ -517,6 +384,6 @@ fn new_timestamp(time: &NewTime) -> [Word; 3] {
     match *time {
         NewTime::Keep => [Word::I(0), Word::L(0), Word::I(0)],
         NewTime::Now => [Word::I(1), Word::L(0), Word::I(0)],
-        NewTime::At(seconds, nanoseconds) => [Word::I(2), Word::L(seconds), Word::I(nanoseconds)],
+        NewTime::At(seconds, nanoseconds) => [Word::I(2), Word::L(bits(seconds)), Word::I(nanoseconds)],
     }
 }

@@ -1,6 +1,7 @@
-//! Filesystems to run guests over.
+//! Filesystems to run guests over: the `guest` beside it is the including program's.
 
 use super::guest::Guest;
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -68,6 +69,18 @@ impl Scene {
         std::os::unix::fs::symlink(target, self.inside().join(path)).expect("linked");
     }
 
+    /// Files of the host with times before 1970 and at the ends of what is there: `before`, `long-before` and `far`.
+    pub(crate) fn write_extreme_times(&self) {
+        for (name, tv_sec, tv_nsec) in [("before", -1, 5), ("long-before", i64::MIN, 0), ("far", i64::MAX, 999_999_999)]
+        {
+            self.write(name, "contents");
+            let time = Timespec { tv_sec, tv_nsec };
+            let times = Timestamps { last_access: time, last_modification: time };
+            // A filesystem that cannot hold it keeps the nearest that it can.
+            utimensat(CWD, self.inside().join(name), &times, AtFlags::empty()).expect("set");
+        }
+    }
+
     pub(crate) fn gofer(&self, policy: CachePolicy) -> Gofer {
         let mut builder = Gofer::builder();
         builder.dir(self.inside(), "/", options(policy));
@@ -77,6 +90,21 @@ impl Scene {
     /// A guest with the inside at `/`.
     pub(crate) fn guest(&self, policy: CachePolicy) -> Guest {
         Guest::new(self.gofer(policy).ctx())
+    }
+
+    /// A guest with the inside at `/`, which cannot be changed there.
+    pub(crate) fn read_only_guest(&self, policy: CachePolicy) -> Guest {
+        let mut builder = Gofer::builder();
+        builder.dir(self.inside(), "/", MountOptions { read_only: true, ..options(policy) });
+        Guest::new(builder.build().expect("mounted").ctx())
+    }
+
+    /// A guest with the inside at `/ro`, which cannot be changed there, and at `/rw`.
+    pub(crate) fn guest_with_ro_and_rw(&self, policy: CachePolicy) -> Guest {
+        let mut builder = Gofer::builder();
+        builder.dir(self.inside(), "/ro", MountOptions { read_only: true, ..options(policy) });
+        builder.dir(self.inside(), "/rw", options(policy));
+        Guest::new(builder.build().expect("mounted").ctx())
     }
 
     /// Nothing happened outside.

@@ -1,15 +1,19 @@
 //! What the interface's values look like in a guest's memory.
 
+use crate::kit::version::{LINKS_AT, Seconds};
 use std::fmt;
+
+pub(crate) use crate::kit::version::kind;
 
 /// `error-code`, by its discriminant.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Code(pub(crate) u8);
 
+/// The cases of the version's `error-code`, in its order.
 macro_rules! codes {
     ($($name:ident)*) => {
         impl Code {
-            const NAMES: &[&str] = &[$(stringify!($name),)*];
+            pub(super) const NAMES: &[&str] = &[$(stringify!($name),)*];
             codes!(@ 0u8; $($name)*);
         }
     };
@@ -21,26 +25,12 @@ macro_rules! codes {
     (@ $n:expr;) => {};
 }
 
-codes! {
-    ACCESS ALREADY BAD_DESCRIPTOR BUSY DEADLOCK QUOTA EXIST FILE_TOO_LARGE ILLEGAL_BYTE_SEQUENCE IN_PROGRESS INTERRUPTED
-    INVALID IO IS_DIRECTORY LOOP TOO_MANY_LINKS MESSAGE_SIZE NAME_TOO_LONG NO_DEVICE NO_ENTRY NO_LOCK
-    INSUFFICIENT_MEMORY INSUFFICIENT_SPACE NOT_DIRECTORY NOT_EMPTY NOT_RECOVERABLE UNSUPPORTED NO_TTY NO_SUCH_DEVICE
-    OVERFLOW NOT_PERMITTED PIPE READ_ONLY INVALID_SEEK TEXT_FILE_BUSY CROSS_DEVICE OTHER
-}
+pub(crate) use codes;
 
 impl fmt::Debug for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(Code::NAMES.get(usize::from(self.0)).unwrap_or(&"no code"))
     }
-}
-
-/// `descriptor-type`, by its discriminant.
-pub(crate) mod kind {
-    pub(crate) const DIRECTORY: u8 = 2;
-    pub(crate) const FIFO: u8 = 3;
-    pub(crate) const SYMBOLIC_LINK: u8 = 4;
-    pub(crate) const REGULAR_FILE: u8 = 5;
-    pub(crate) const SOCKET: u8 = 6;
 }
 
 /// `descriptor-flags`.
@@ -69,8 +59,13 @@ pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
 }
 
-/// An `instant`: seconds since 1970 and nanoseconds.
-pub(crate) type Instant = (i64, u32);
+/// A `datetime` or `instant`: seconds since 1970 and nanoseconds.
+pub(crate) type Time = (Seconds, u32);
+
+/// The 64 bits of seconds, which have a sign in one version and none in another.
+pub(crate) fn bits(seconds: Seconds) -> u64 {
+    u64::from_le_bytes(seconds.to_le_bytes())
+}
 
 /// `descriptor-stat`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,26 +73,27 @@ pub(crate) struct DescriptorStat {
     pub(crate) kind: u8,
     pub(crate) links: u64,
     pub(crate) size: u64,
-    pub(crate) accessed: Option<Instant>,
-    pub(crate) modified: Option<Instant>,
-    pub(crate) changed: Option<Instant>,
+    pub(crate) accessed: Option<Time>,
+    pub(crate) modified: Option<Time>,
+    pub(crate) changed: Option<Time>,
 }
 
 impl DescriptorStat {
-    pub(crate) const SIZE: u32 = 104;
+    pub(crate) const SIZE: u32 = LINKS_AT as u32 + 88;
 
     pub(crate) fn read(bytes: &[u8]) -> DescriptorStat {
+        let links = usize::from(LINKS_AT);
         let time = |at: usize| {
-            let instant = (u64_at(bytes, at + 8).cast_signed(), u32_at(bytes, at + 16));
-            (bytes[at] == 1).then_some(instant)
+            let seconds = Seconds::from_le_bytes(u64_at(bytes, at + 8).to_le_bytes());
+            (bytes[at] == 1).then_some((seconds, u32_at(bytes, at + 16)))
         };
         DescriptorStat {
             kind: bytes[0],
-            links: u64_at(bytes, 16),
-            size: u64_at(bytes, 24),
-            accessed: time(32),
-            modified: time(56),
-            changed: time(80),
+            links: u64_at(bytes, links),
+            size: u64_at(bytes, links + 8),
+            accessed: time(links + 16),
+            modified: time(links + 40),
+            changed: time(links + 64),
         }
     }
 }
@@ -107,5 +103,5 @@ impl DescriptorStat {
 pub(crate) enum NewTime {
     Keep,
     Now,
-    At(i64, u32),
+    At(Seconds, u32),
 }

@@ -1,18 +1,15 @@
-//! A component in text form that calls each host function and each built-in of streams by an export of the same name,
-//! with the arguments as the canonical ABI flattens them: handles, pointers and discriminants are whatever the test says.
-//! A test is its program.
+//! A component in text form that calls each host function by an export of the same name, with the arguments as the
+//! canonical ABI flattens them: handles, pointers and discriminants are whatever the test says. A test is its program.
 
+use crate::kit::functions::{self, LIFT};
 use std::fmt::Write as _;
 use std::sync::OnceLock;
+use wasmtime::Engine;
 use wasmtime::component::Component;
-use wasmtime::{Config, Engine};
 
-/// The host functions, lowered synchronously: a call that waits blocks its task. The instance, the name there, and the
-/// flattened parameters, `i` for i32 and `l` for i64; behind `=` the result, where it is no pointer that is passed in.
+/// The host functions that both versions have with the same parameters: the instance, the name there, and the flattened
+/// parameters, `i` for i32 and `l` for i64; behind `=` the result, where it is no pointer that is passed in.
 const FUNCTIONS: &[(&str, &str, &str)] = &[
-    ("$types", "[method]descriptor.read-via-stream", "ili"),
-    ("$types", "[method]descriptor.write-via-stream", "iil=i"),
-    ("$types", "[method]descriptor.append-via-stream", "ii=i"),
     ("$types", "[method]descriptor.advise", "illii"),
     ("$types", "[method]descriptor.sync-data", "ii"),
     ("$types", "[method]descriptor.get-flags", "ii"),
@@ -38,45 +35,10 @@ const FUNCTIONS: &[(&str, &str, &str)] = &[
     ("$preopens", "get-directories", "i"),
 ];
 
-/// Host functions lowered asynchronously too, as `async-` and the name: a call that waits goes on beside its task.
-const ASYNC_FUNCTIONS: &[(&str, &str)] = &[
-    ("[method]descriptor.stat", "ii=i"),
-    ("[method]descriptor.stat-at", "iiiii=i"),
-    ("[method]descriptor.sync", "ii=i"),
-];
+pub(crate) const MEMORY: &str = "(memory (core memory $libc \"memory\"))";
+pub(crate) const REALLOC: &str = "(realloc (core func $libc \"realloc\"))";
 
-const MEMORY: &str = "(memory (core memory $libc \"memory\"))";
-const REALLOC: &str = "(realloc (core func $libc \"realloc\"))";
-
-/// The built-ins: the name of the export, the definition, and the signature. Reads and writes do not wait; their
-/// cancellation does.
-fn builtins() -> Vec<(&'static str, String, &'static str)> {
-    vec![
-        ("drop-descriptor", "resource.drop $descriptor".to_owned(), "i"),
-        ("bytes-new", "stream.new $bytes".to_owned(), "=l"),
-        ("bytes-read", format!("stream.read $bytes async {MEMORY}"), "iii=i"),
-        ("bytes-write", format!("stream.write $bytes async {MEMORY}"), "iii=i"),
-        ("bytes-cancel-read", "stream.cancel-read $bytes".to_owned(), "i=i"),
-        ("bytes-cancel-write", "stream.cancel-write $bytes".to_owned(), "i=i"),
-        ("bytes-drop-readable", "stream.drop-readable $bytes".to_owned(), "i"),
-        ("bytes-drop-writable", "stream.drop-writable $bytes".to_owned(), "i"),
-        ("entries-read", format!("stream.read $entries async {MEMORY} {REALLOC}"), "iii=i"),
-        ("entries-cancel-read", "stream.cancel-read $entries".to_owned(), "i=i"),
-        ("entries-drop-readable", "stream.drop-readable $entries".to_owned(), "i"),
-        ("told-read", format!("future.read $told async {MEMORY} {REALLOC}"), "ii=i"),
-        ("told-cancel-read", "future.cancel-read $told".to_owned(), "i=i"),
-        ("told-drop-readable", "future.drop-readable $told".to_owned(), "i"),
-        ("set-new", "waitable-set.new".to_owned(), "=i"),
-        ("set-wait", format!("waitable-set.wait {MEMORY}"), "ii=i"),
-        ("set-poll", format!("waitable-set.poll {MEMORY}"), "ii=i"),
-        ("set-drop", "waitable-set.drop".to_owned(), "i"),
-        ("join", "waitable.join".to_owned(), "ii"),
-        ("subtask-cancel", "subtask.cancel".to_owned(), "i=i"),
-        ("subtask-drop", "subtask.drop".to_owned(), "i"),
-    ]
-}
-
-/// The guest's memory: what host functions return into is made by a pointer that only grows, from `HEAP` on, until
+/// The guest's memory: what host functions return into is made by a pointer that only grows, from 2 MiB on, until
 /// `reset`; below it the test may do as it likes.
 const LIBC: &str = r#"
   (core module $libc-module
@@ -106,8 +68,7 @@ const LIBC: &str = r#"
 
 pub(crate) fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    let engine = || Engine::new(Config::new().wasm_component_model_async(true)).expect("an engine");
-    ENGINE.get_or_init(engine)
+    ENGINE.get_or_init(|| Engine::new(&functions::config()).expect("an engine"))
 }
 
 /// The component, compiled once.
@@ -117,23 +78,17 @@ pub(crate) fn component() -> &'static Component {
 }
 
 /// `[method]descriptor.stat-at` as `descriptor-stat-at`.
-fn export_name(function: &str) -> String {
+pub(crate) fn export_name(function: &str) -> String {
     function.trim_start_matches("[method]").replace('.', "-")
 }
 
 /// Every core function: its name, how it is defined, and its signature.
 fn core_functions() -> Vec<(String, String, &'static str)> {
-    let mut all = Vec::new();
-    for (instance, function, signature) in FUNCTIONS {
+    let lowered = FUNCTIONS.iter().chain(functions::FUNCTIONS).map(|(instance, function, signature)| {
         let lower = format!("lower (func {instance} \"{function}\") {MEMORY} {REALLOC}");
-        all.push((export_name(function), lower, *signature));
-    }
-    for (function, signature) in ASYNC_FUNCTIONS {
-        let lower = format!("lower (func $types \"{function}\") async {MEMORY} {REALLOC}");
-        all.push((format!("async-{}", export_name(function)), lower, *signature));
-    }
-    all.extend(builtins().into_iter().map(|(name, definition, signature)| (name.to_owned(), definition, signature)));
-    all
+        (export_name(function), lower, *signature)
+    });
+    lowered.chain(functions::further()).collect()
 }
 
 fn core_type(letter: char) -> &'static str {
@@ -145,7 +100,7 @@ fn type_of(letter: char) -> &'static str {
 }
 
 fn text() -> String {
-    let mut text = format!("(component\n{}\n{LIBC}", include_str!("imports.wat"));
+    let mut text = format!("(component\n{}\n{LIBC}", functions::IMPORTS);
     // A function that was lowered cannot be lifted at once: a module passes it on.
     let (mut pass, mut exports, mut instance, mut lifts) = (String::new(), String::new(), String::new(), String::new());
     for (name, definition, signature) in core_functions() {
@@ -161,7 +116,7 @@ fn text() -> String {
         writeln!(instance, "    (export \"{name}\" (func ${name}))").expect("a string");
         writeln!(
             lifts,
-            "  (func (export \"{name}\") async{lifted}{lifted_result} (canon lift (core func $pass \"{name}\")))"
+            "  (func (export \"{name}\"){LIFT}{lifted}{lifted_result} (canon lift (core func $pass \"{name}\")))"
         )
         .expect("a string");
     }
