@@ -31,6 +31,20 @@ fn write_and_read_move_the_same_bytes() {
 }
 
 #[test]
+fn write_of_much_moves_at_least_64_kib_by_one_call() {
+    for front in Front::ALL {
+        for policy in CachePolicy::ALL {
+            let scene = Scene::new();
+            let mut guest = Guest::with(front, GoferComponentCtx::new(scene.gofer(policy).ctx()));
+            let file = guest.create("file").expect("made");
+
+            let moved = guest.write(file, "x".repeat(200_000), 0).expect("written");
+            assert!(moved >= 65_536, "{front:?} {policy}: {moved}");
+        }
+    }
+}
+
+#[test]
 fn read_and_write_without_the_flag_are_bad_descriptor() {
     let mut guest = at_root(MemoryFs::new().with_file("file", "x").expect("made"));
     let reader = guest.open("file").expect("opened");
