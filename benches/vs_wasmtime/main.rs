@@ -22,6 +22,7 @@
 //! `chrt -f 1` in front of the program keeps that out of the samples (not of rows of `gvisor/`: see `inside.rs`).
 
 mod alloc;
+mod component;
 mod fixture;
 mod guest;
 mod inside;

@@ -1,13 +1,8 @@
 //! The guest: a component with a loop for each operation.
 
+use crate::component::{Program, Text};
 use anyhow::Result;
 use wasmtime::Engine;
-use wasmtime::component::Component;
-
-/// Where the guest keeps what it passes and what it is answered.
-pub(super) const PATH_AT: u32 = 0x1000;
-pub(super) const DATA_AT: u32 = 0x20000;
-pub(super) const RETURNED_AT: u32 = 0x100;
 
 /// The functions that the loops call: where from, the name there, the name here, the flattened parameters (`i` for i32,
 /// `l` for i64).
@@ -129,84 +124,20 @@ const LOOPS: &str = r#"
 const LOOPED: [&str; 8] =
     ["get-type", "stat-at", "stat", "open-drop", "read", "stream-read", "write", "read-directory"];
 
-/// The compiled guest: one engine and one component for all subjects.
-#[derive(Clone)]
-pub(super) struct Program {
-    pub(super) engine: Engine,
-    pub(super) component: Component,
-}
-
-impl Program {
-    /// Compiles the guest.
-    pub(super) fn new() -> Result<Self> {
-        let engine = Engine::default();
-        let component = Component::new(&engine, text())?;
-        Ok(Program { engine, component })
-    }
-}
-
-fn text() -> String {
-    let imports = include_str!("../../../tests/p2/kit/imports.wat");
-    let (mut lowered, mut imported, mut passed, mut lifted) = Default::default();
-    let push = |text: &mut String, line: String| {
-        text.push_str(&line);
-        text.push('\n');
-    };
+/// Compiles the guest.
+pub(super) fn program() -> Result<Program> {
+    let mut text = Text::default();
     for (instance, name, here, params) in FUNCTIONS {
-        let core: String = params.chars().map(|c| if c == 'l' { " i64" } else { " i32" }).collect();
-        push(
-            &mut lowered,
-            format!(
-                "(core func ${here} (canon lower (func {instance} \"{name}\") (memory $memory) (realloc $realloc)))"
-            ),
-        );
-        push(&mut imported, format!("(import \"host\" \"{here}\" (func ${here} (param{core})))"));
-        push(&mut passed, format!("(export \"{here}\" (func ${here}))"));
+        text.function(here, &format!("lower (func {instance} \"{name}\") $m $r"), params)?;
     }
     for resource in DROPS {
-        push(&mut lowered, format!("(core func $drop-{resource} (canon resource.drop ${resource}))"));
-        push(&mut imported, format!("(import \"host\" \"drop-{resource}\" (func $drop-{resource} (param i32)))"));
-        push(&mut passed, format!("(export \"drop-{resource}\" (func $drop-{resource}))"));
+        text.function(&format!("drop-{resource}"), &format!("resource.drop ${resource}"), "i")?;
     }
+    text.export("root", "root", "(result u32)")?;
+    text.export("open", "open", "(param \"fd\" u32) (param \"len\" u32) (param \"flags\" u32) (result u32)")?;
     for name in LOOPED {
         let params = "(param \"n\" u32) (param \"fd\" u32) (param \"len\" u32) (param \"expected\" u32)";
-        push(
-            &mut lifted,
-            format!("(func (export \"loop-{name}\") {params} (result u32) (canon lift (core func $main \"{name}\")))"),
-        );
+        text.export(&format!("loop-{name}"), name, &format!("{params} (result u32)"))?;
     }
-    format!(
-        r#"(component
-{imports}
-  (core module $libc-module
-    (memory (export "memory") 64)
-    (global $next (export "next") (mut i32) (i32.const 0x100000))
-    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
-      (global.get $next)
-      (global.set $next (i32.and (i32.add (i32.add (global.get $next) (local.get 3)) (i32.const 15)) (i32.const -16))))
-    (func (export "put") (param $from i32) (param $len i32) (param $to i32)
-      (memory.copy (local.get $to) (local.get $from) (local.get $len)))
-    (func (export "get") (param $from i32) (param $len i32) (result i32)
-      (i32.store (i32.const 0) (local.get $from))
-      (i32.store (i32.const 4) (local.get $len))
-      (i32.const 0)))
-  (core instance $libc (instantiate $libc-module))
-  (alias core export $libc "memory" (core memory $memory))
-  (alias core export $libc "realloc" (core func $realloc))
-  {lowered}
-  (core module $main-module
-    (import "libc" "memory" (memory 64))
-    (import "libc" "next" (global $next (mut i32)))
-    {imported}
-    {LOOPS})
-  (core instance $main (instantiate $main-module (with "libc" (instance $libc)) (with "host" (instance {passed}))))
-  (func (export "put") (param "bytes" (list u8)) (param "to" u32)
-    (canon lift (core func $libc "put") (memory $memory) (realloc $realloc)))
-  (func (export "get") (param "from" u32) (param "len" u32) (result (list u8))
-    (canon lift (core func $libc "get") (memory $memory) (realloc $realloc)))
-  (func (export "root") (result u32) (canon lift (core func $main "root")))
-  (func (export "open") (param "fd" u32) (param "len" u32) (param "flags" u32) (result u32)
-    (canon lift (core func $main "open")))
-  {lifted})"#
-    )
+    Program::new(Engine::default(), &text.component(include_str!("../../../tests/p2/kit/imports.wat"), LOOPS))
 }

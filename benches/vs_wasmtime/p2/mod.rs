@@ -7,7 +7,6 @@ mod stub;
 
 use crate::subjects::{Operation, Row, Subject};
 use anyhow::Result;
-use component::Program;
 use std::path::Path;
 use wasi_gofer::CachePolicy;
 
@@ -74,7 +73,7 @@ pub(crate) fn rows() -> Vec<Row<Op>> {
 
 /// The subjects, wasmtime's own first: the others are compared with it.
 pub(crate) fn subjects(root: &Path) -> Result<Vec<Box<dyn Subject<Op>>>> {
-    let program = Program::new()?;
+    let program = component::program()?;
     let mut subjects: Vec<Box<dyn Subject<Op>>> = vec![Box::new(guest::stock(&program, root)?)];
     for policy in CachePolicy::ALL {
         subjects.push(Box::new(guest::ours(&program, root, policy)?));

@@ -1,8 +1,8 @@
 //! Functions of the same types that do nothing: what the canonical ABI costs. Linked as generated bindings would link
 //! them, with paths and written bytes as values of their own.
 
-use super::guest::Host;
 use super::{ENTRIES, STREAM_PART};
+use crate::component::Host;
 use bytes::Bytes;
 use std::future::ready;
 use wasmtime::component::{Linker, LinkerInstance, Resource, ResourceType};
@@ -13,12 +13,6 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
     DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, ErrorCode, OpenFlags, PathFlags,
 };
 use wasmtime_wasi::p2::{DynInputStream, InputStream, Pollable, StreamResult};
-
-/// What the stub remembers.
-#[derive(Default)]
-pub(super) struct Stub {
-    entries_left: u32,
-}
 
 struct Descriptor;
 struct Entries;
@@ -117,7 +111,7 @@ fn add_measured(types: &mut LinkerInstance<'_, Host>) -> wasmtime::Result<()> {
         Ok((Ok::<_, ErrorCode>(stream),))
     })?;
     types.func_wrap_async("[method]descriptor.read-directory", |mut store, (fd,): (Fd,)| {
-        store.data_mut().stub.entries_left = ENTRIES;
+        store.data_mut().entries_left = ENTRIES;
         let table = store.data_mut().ctx().table;
         let opened = table.get(&fd).map(drop).and_then(|()| table.push(Entries));
         Box::new(ready(opened.map(|opened| (Ok::<_, ErrorCode>(opened),)).map_err(Into::into)))
@@ -126,7 +120,7 @@ fn add_measured(types: &mut LinkerInstance<'_, Host>) -> wasmtime::Result<()> {
         "[method]directory-entry-stream.read-directory-entry",
         |mut store, (entries,): (Resource<Entries>,)| {
             let found = store.data_mut().ctx().table.get(&entries).map(drop);
-            let left = &mut store.data_mut().stub.entries_left;
+            let left = &mut store.data_mut().entries_left;
             let entry = (*left > 0)
                 .then(|| DirectoryEntry { type_: DescriptorType::RegularFile, name: "entry-000000.txt".to_owned() });
             *left = left.saturating_sub(1);

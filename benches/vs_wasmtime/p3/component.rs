@@ -1,19 +1,10 @@
 //! The guest: a component with a loop for each operation.
 
+use crate::component::{Program, Text};
 use anyhow::Result;
-use std::fmt::Write as _;
-use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
 
-/// Where the guest keeps what it passes and what it is answered.
-pub(super) const PATH_AT: u32 = 0x1000;
-pub(super) const RETURNED_AT: u32 = 0x100;
-/// Where entries are, one behind the other, and what their names are allocated in.
-pub(super) const DATA_AT: u32 = 0x20000;
-pub(super) const HEAP_AT: u32 = 0x100000;
-
-/// What the loops call: the name here, how it is defined, and the flattened parameters (`i` for i32, `l` for i64), with
-/// the result behind `=`.
+/// What the loops call, as [`Text::function`] takes it.
 const FUNCTIONS: &[(&str, &str, &str)] = &[
     ("get-directories", "lower (func $preopens \"get-directories\") $m $r", "i"),
     ("open-at", "lower (func $types \"[method]descriptor.open-at\") $m $r", "iiiiiii"),
@@ -39,9 +30,9 @@ const LOOPS: &str = r#"
       (global.set $set (call $set-new))
       (call $get-directories (i32.const 0x100))
       (i32.load (i32.load (i32.const 0x100))))
-    (func (export "open") (param $fd i32) (param $len i32) (result i32)
-      (call $open-at (local.get $fd) (i32.const 1) (i32.const 0x1000) (local.get $len) (i32.const 0) (i32.const 1)
-        (i32.const 0x100))
+    (func (export "open") (param $fd i32) (param $len i32) (param $flags i32) (result i32)
+      (call $open-at (local.get $fd) (i32.const 1) (i32.const 0x1000) (local.get $len) (i32.const 0)
+        (local.get $flags) (i32.const 0x100))
       (if (i32.load8_u (i32.const 0x100)) (then unreachable))
       (i32.load (i32.const 0x104)))
     ;; What an operation came to, that answered `code`: waits for it where it goes on.
@@ -129,76 +120,19 @@ const LOOPS: &str = r#"
 /// The exports of the loops.
 const LOOPED: [&str; 3] = ["stat-at", "read-via-stream", "read-directory"];
 
-/// The compiled guest: one engine and one component for all subjects.
-#[derive(Clone)]
-pub(super) struct Program {
-    pub(super) engine: Engine,
-    pub(super) component: Component,
-}
-
-impl Program {
-    /// Compiles the guest.
-    pub(super) fn new() -> Result<Self> {
-        let engine = Engine::new(Config::new().wasm_component_model_async(true))?;
-        let component = Component::new(&engine, text()?)?;
-        Ok(Program { engine, component })
-    }
-}
-
-fn text() -> Result<String> {
-    let imports = include_str!("../../../tests/p3/kit/imports.wat");
-    let (mut defined, mut imported, mut passed, mut lifted) =
-        (String::new(), String::new(), String::new(), String::new());
-    let core = |letters: &str| -> String { letters.chars().map(|c| if c == 'l' { " i64" } else { " i32" }).collect() };
+/// Compiles the guest.
+pub(super) fn program() -> Result<Program> {
+    let mut text = Text::default();
     for (name, definition, signature) in FUNCTIONS {
-        let definition = definition.replace("$m", "(memory $memory)").replace("$r", "(realloc $realloc)");
-        let (params, result) = signature.split_once('=').unwrap_or((signature, ""));
-        let result = if result.is_empty() { String::new() } else { format!("(result{})", core(result)) };
-        writeln!(defined, "(core func ${name} (canon {definition}))")?;
-        writeln!(imported, "(import \"host\" \"{name}\" (func ${name} (param{}) {result}))", core(params))?;
-        writeln!(passed, "(export \"{name}\" (func ${name}))")?;
+        text.function(name, definition, signature)?;
     }
+    text.export("root", "root", "async (result u32)")?;
+    text.export("open", "open", "async (param \"fd\" u32) (param \"len\" u32) (param \"flags\" u32) (result u32)")?;
+    text.export("digest", "digest", "async (param \"fd\" u32) (param \"arg\" u32) (result u64)")?;
     for name in LOOPED {
         let params = "(param \"n\" u32) (param \"fd\" u32) (param \"arg\" u32) (param \"size\" u32)";
-        writeln!(
-            lifted,
-            "(func (export \"loop-{name}\") async {params} (result u32) (canon lift (core func $main \"{name}\")))"
-        )?;
+        text.export(&format!("loop-{name}"), name, &format!("async {params} (result u32)"))?;
     }
-    Ok(format!(
-        r#"(component
-{imports}
-  (core module $libc-module
-    (memory (export "memory") 64)
-    (global $next (export "next") (mut i32) (i32.const 0x100000))
-    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
-      (global.get $next)
-      (global.set $next (i32.and (i32.add (i32.add (global.get $next) (local.get 3)) (i32.const 15)) (i32.const -16))))
-    (func (export "put") (param $from i32) (param $len i32) (param $to i32)
-      (memory.copy (local.get $to) (local.get $from) (local.get $len)))
-    (func (export "get") (param $from i32) (param $len i32) (result i32)
-      (i32.store (i32.const 0) (local.get $from))
-      (i32.store (i32.const 4) (local.get $len))
-      (i32.const 0)))
-  (core instance $libc (instantiate $libc-module))
-  (alias core export $libc "memory" (core memory $memory))
-  (alias core export $libc "realloc" (core func $realloc))
-  {defined}
-  (core module $main-module
-    (import "libc" "memory" (memory 64))
-    (import "libc" "next" (global $next (mut i32)))
-    {imported}
-    {LOOPS})
-  (core instance $main (instantiate $main-module (with "libc" (instance $libc)) (with "host" (instance {passed}))))
-  (func (export "put") (param "bytes" (list u8)) (param "to" u32)
-    (canon lift (core func $libc "put") (memory $memory) (realloc $realloc)))
-  (func (export "get") (param "from" u32) (param "len" u32) (result (list u8))
-    (canon lift (core func $libc "get") (memory $memory) (realloc $realloc)))
-  (func (export "root") async (result u32) (canon lift (core func $main "root")))
-  (func (export "open") async (param "fd" u32) (param "len" u32) (result u32)
-    (canon lift (core func $main "open")))
-  (func (export "digest") async (param "fd" u32) (param "arg" u32) (result u64)
-    (canon lift (core func $main "digest")))
-  {lifted})"#
-    ))
+    let engine = Engine::new(Config::new().wasm_component_model_async(true))?;
+    Program::new(engine, &text.component(include_str!("../../../tests/p3/kit/imports.wat"), LOOPS))
 }

@@ -6,7 +6,6 @@ mod guest;
 use crate::subjects::{Operation, Row, Subject};
 use crate::{fixture, rows};
 use anyhow::Result;
-use component::Program;
 use std::path::Path;
 use wasi_gofer::CachePolicy;
 
@@ -55,7 +54,7 @@ pub(crate) fn rows() -> Vec<Row<Op>> {
 /// The subjects over `root`, wasmtime's own first: the others are compared with it.
 pub(crate) fn subjects(root: &Path) -> Result<Vec<Box<dyn Subject<Op>>>> {
     fixture::build_big(root, rows::Op::PreadRandom { mib: MIB })?;
-    let program = Program::new()?;
+    let program = component::program()?;
     let mut subjects: Vec<Box<dyn Subject<Op>>> = vec![Box::new(guest::stock(&program, root)?)];
     for policy in CachePolicy::ALL {
         subjects.push(Box::new(guest::ours(&program, root, policy)?));

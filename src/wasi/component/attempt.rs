@@ -13,12 +13,15 @@ use smallvec::SmallVec;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Resource, WasmStr};
 
+/// A handle of a descriptor, owned or borrowed.
+pub(crate) type Handle = Resource<Descriptor>;
+
 /// A path, out of the guest's memory.
-pub(crate) type PathBuf = SmallVec<[u8; 128]>;
+pub(super) type PathBuf = SmallVec<[u8; 128]>;
 
 /// Reads a path. Longer ones than any resolution takes are refused before they are copied.
 #[inline]
-pub(crate) fn path<T: 'static>(store: &StoreContextMut<'_, T>, path: &WasmStr) -> Outcome<PathBuf> {
+pub(super) fn path<T: 'static>(store: &StoreContextMut<'_, T>, path: &WasmStr) -> Outcome<PathBuf> {
     let path = path.to_str(store).map_err(Fail::Trap)?;
     if path.len() > PATH_MAX {
         return Err(Errno::Nametoolong.into());
@@ -35,24 +38,6 @@ pub(crate) fn behind<'v, X: 'static>(view: &'v GoferCtxView<'_>, handle: &Resour
 /// Puts something new into the resource table.
 pub(crate) fn push<X: Send + 'static>(view: &mut GoferCtxView<'_>, entry: X) -> Outcome<Resource<X>> {
     view.table.push(entry).map_err(|error| Fail::Trap(error.into()))
-}
-
-/// Puts fresh descriptors of the preopens into the resource table: what `get-directories` answers, which has no way to
-/// fail but a trap.
-pub(crate) fn get_directories(view: &mut GoferCtxView<'_>) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
-    let trap = |fail| match fail {
-        Fail::Errno(errno) => wasmtime::Error::from(errno).context("cannot open the preopened directories"),
-        Fail::Trap(error) => error,
-    };
-    let opened = view.ctx.open_preopens().map_err(trap)?;
-    opened.into_iter().map(|(descriptor, name)| Ok((push(view, descriptor).map_err(trap)?, name))).collect()
-}
-
-/// Ends what a handle stood for that the guest gave up.
-pub(crate) fn drop_descriptor(view: &mut GoferCtxView<'_>, rep: u32) -> wasmtime::Result<()> {
-    view.table.delete(Resource::<Descriptor>::new_own(rep))?.end(view.ctx.conduct());
-    view.ctx.after(true);
-    Ok(())
 }
 
 /// How a first try ended.

@@ -10,7 +10,7 @@ static KEYS: LazyLock<[RandomState; 2]> = LazyLock::new(|| [RandomState::new(), 
 /// The lower and the upper half of an object's hash: a keyed one of its identity alone. C libraries make the inode
 /// number of it, so two names of one file have one hash, and it stays the same for as long as the process serves the
 /// object, whatever is written to it; device and inode number cannot be computed from it.
-pub(crate) fn metadata_hash(key: &InodeKey) -> [u64; 2] {
+pub(super) fn metadata_hash(key: &InodeKey) -> [u64; 2] {
     let [lower, upper] = &*KEYS;
     [lower.hash_one(key), upper.hash_one(key)]
 }

@@ -1,8 +1,10 @@
-//! What the front ends for components share, whatever their WASI version: one guest's state, what it has open, and how
-//! its calls wait.
+//! What the front ends for components share, whatever their WASI version: one guest's state, what it has open, how its
+//! calls wait, and the functions of `descriptor`.
 //!
 //! Reading order: `ctx` (one guest's state, and how an embedder's store data leads to it), `conduct` (how calls wait),
-//! `guest` (the count of what is open), `descriptor` (open files and directories, which resource handles stand for), `entries` (listings), `open`, `hash`.
+//! `guest` (the count of what is open), `descriptor` (open files and directories, which resource handles stand for),
+//! `entries` (listings), `open`, `hash`; `attempt` (how a function runs), `version` (what a version has of its own),
+//! `functions`, `types`, `errors`, `streamed`, `linker`.
 //!
 //! What a guest can make grow is bounded here:
 //!
@@ -21,21 +23,34 @@ mod conduct;
 mod ctx;
 mod descriptor;
 mod entries;
+mod errors;
+mod functions;
 mod guest;
 mod hash;
+mod linker;
 mod open;
+mod streamed;
+mod types;
+mod version;
 
 pub use super::fail::{Fail, Outcome};
-pub(crate) use attempt::{Tried, attempt, behind, drop_descriptor, get_directories, path, push};
+#[cfg(feature = "p2")]
+pub(crate) use attempt::push;
+pub(crate) use attempt::{Handle, Tried, attempt, behind};
 pub use conduct::Blocking;
 pub(crate) use conduct::{Background, hand_over};
 pub use ctx::{GoferComponentCtx, GoferCtxView, GoferView, HasGofer};
 pub use descriptor::{Descriptor, DescriptorFlags, OpenedDirectory, OpenedFile};
 pub use entries::{DirectoryEntries, DirectoryEntry};
+pub(crate) use errors::error_code;
+pub(crate) use functions::add_functions;
+#[cfg(feature = "p2")]
+pub(crate) use functions::as_found;
 #[cfg(feature = "p3")]
 pub(crate) use guest::{KeptConduct, Slot};
-pub(crate) use hash::metadata_hash;
-pub(crate) use open::OpenArgs;
+pub(crate) use linker::{add_descriptor, add_preopens, shadowing};
+pub(crate) use streamed::{Place, streamed};
+pub(crate) use version::{Link, Version, answer};
 
 /// Most bytes that one read or write of a component moves, where they pass through a buffer of ours.
 pub const TRANSFER_MAX: usize = 64 * 1024;

@@ -6,13 +6,13 @@ use crate::vfs::OpenHow;
 
 /// What `open-at` is given, in both WASI versions.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct OpenArgs {
-    pub(crate) follow: bool,
-    pub(crate) create: bool,
-    pub(crate) directory: bool,
-    pub(crate) exclusive: bool,
-    pub(crate) truncate: bool,
-    pub(crate) flags: DescriptorFlags,
+pub(super) struct OpenArgs {
+    pub(super) follow: bool,
+    pub(super) create: bool,
+    pub(super) directory: bool,
+    pub(super) exclusive: bool,
+    pub(super) truncate: bool,
+    pub(super) flags: DescriptorFlags,
 }
 
 impl OpenArgs {
@@ -43,7 +43,7 @@ impl OpenArgs {
 
 impl Descriptor {
     /// Opens `path`, relative to this directory. What is opened is nobody's until it is adopted.
-    pub(crate) fn open_at(&self, call: &Call, path: &[u8], args: OpenArgs) -> Result<Descriptor> {
+    pub(super) fn open_at(&self, call: &Call, path: &[u8], args: OpenArgs) -> Result<Descriptor> {
         let directory = self.directory()?;
         if args.changes() {
             directory.require_change()?;

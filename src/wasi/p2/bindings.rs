@@ -17,6 +17,5 @@ wasmtime::component::bindgen!({
 });
 
 pub(super) use self::wasi::filesystem0_2_12::types::{
-    Advice, DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, ErrorCode, MetadataHashValue,
-    NewTimestamp, OpenFlags, PathFlags,
+    DescriptorStat, DescriptorType, DirectoryEntry, ErrorCode, NewTimestamp,
 };

@@ -1,108 +1,70 @@
-//! The types of the interface, from and to ours.
+//! The types of the interface that only this version has so, from and to ours.
 
-use super::bindings::{
-    Advice, DescriptorFlags, DescriptorStat, DescriptorType, MetadataHashValue, NewTimestamp, OpenFlags, PathFlags,
-};
+use super::bindings::{DescriptorStat, DescriptorType, ErrorCode, NewTimestamp};
+use super::errors::code;
 use crate::abi::{Errno, FileType, SetTime, Stat, Timespec};
-use crate::backend::Advice as Hint;
-use crate::wasi::component::{self, OpenArgs, Outcome};
+use crate::wasi::component::{Outcome, Version};
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 
-/// `descriptor-type`; what nobody could tell is unknown.
-pub(super) fn descriptor_type(file_type: Option<FileType>) -> DescriptorType {
-    match file_type {
-        Some(FileType::Regular) => DescriptorType::RegularFile,
-        Some(FileType::Directory) => DescriptorType::Directory,
-        Some(FileType::Symlink) => DescriptorType::SymbolicLink,
-        Some(FileType::Fifo) => DescriptorType::Fifo,
-        Some(FileType::Socket) => DescriptorType::Socket,
-        Some(FileType::CharDevice) => DescriptorType::CharacterDevice,
-        Some(FileType::BlockDevice) => DescriptorType::BlockDevice,
-        None => DescriptorType::Unknown,
+/// WASI 0.2.
+pub(super) enum P2 {}
+
+impl Version for P2 {
+    type NewTimestamp = NewTimestamp;
+    type DescriptorType = DescriptorType;
+    type DescriptorStat = DescriptorStat;
+    type ErrorCode = ErrorCode;
+
+    /// What nobody could tell is unknown.
+    fn descriptor_type(file_type: Option<FileType>) -> DescriptorType {
+        match file_type {
+            Some(FileType::Regular) => DescriptorType::RegularFile,
+            Some(FileType::Directory) => DescriptorType::Directory,
+            Some(FileType::Symlink) => DescriptorType::SymbolicLink,
+            Some(FileType::Fifo) => DescriptorType::Fifo,
+            Some(FileType::Socket) => DescriptorType::Socket,
+            Some(FileType::CharDevice) => DescriptorType::CharacterDevice,
+            Some(FileType::BlockDevice) => DescriptorType::BlockDevice,
+            None => DescriptorType::Unknown,
+        }
+    }
+
+    #[inline]
+    fn descriptor_stat(stat: &Stat) -> DescriptorStat {
+        DescriptorStat {
+            type_: Self::descriptor_type(Some(stat.file_type)),
+            link_count: stat.nlink,
+            size: stat.size,
+            data_access_timestamp: datetime(stat.atime),
+            data_modification_timestamp: datetime(stat.mtime),
+            status_change_timestamp: datetime(stat.ctime),
+        }
+    }
+
+    /// `EINVAL` for nanoseconds that are a second or more, as utimensat(2) answers; `EOVERFLOW` for seconds beyond
+    /// 2^63 - 1.
+    fn set_time(time: NewTimestamp) -> Outcome<Option<SetTime>> {
+        match time {
+            NewTimestamp::NoChange => Ok(None),
+            NewTimestamp::Now => Ok(Some(SetTime::Now)),
+            NewTimestamp::Timestamp(Datetime { nanoseconds: 1_000_000_000.., .. }) => Err(Errno::Inval.into()),
+            NewTimestamp::Timestamp(Datetime { seconds, nanoseconds: nanos }) => {
+                let secs = i64::try_from(seconds).map_err(|_| Errno::Overflow)?;
+                Ok(Some(SetTime::At(Timespec { secs, nanos })))
+            }
+        }
+    }
+
+    #[inline]
+    fn failure(call: &'static str, errno: Errno) -> ErrorCode {
+        tracing::debug!(target: "wasi_gofer::p2", call, ?errno);
+        code(errno)
     }
 }
 
 /// A time as the interface has it: none before 1970, which it cannot express.
 fn datetime(time: Timespec) -> Option<Datetime> {
     Some(Datetime { seconds: u64::try_from(time.secs).ok()?, nanoseconds: time.nanos })
-}
-
-/// `descriptor-stat`.
-#[inline]
-pub(super) fn descriptor_stat(stat: &Stat) -> DescriptorStat {
-    DescriptorStat {
-        type_: descriptor_type(Some(stat.file_type)),
-        link_count: stat.nlink,
-        size: stat.size,
-        data_access_timestamp: datetime(stat.atime),
-        data_modification_timestamp: datetime(stat.mtime),
-        status_change_timestamp: datetime(stat.ctime),
-    }
-}
-
-/// `metadata-hash-value`.
-pub(super) fn metadata_hash_value([lower, upper]: [u64; 2]) -> MetadataHashValue {
-    MetadataHashValue { lower, upper }
-}
-
-/// A time to set: `EINVAL` for nanoseconds that are a second or more, as utimensat(2) answers; `EOVERFLOW` for seconds
-/// beyond 2^63 - 1.
-pub(super) fn set_time(time: NewTimestamp) -> Outcome<Option<SetTime>> {
-    match time {
-        NewTimestamp::NoChange => Ok(None),
-        NewTimestamp::Now => Ok(Some(SetTime::Now)),
-        NewTimestamp::Timestamp(Datetime { nanoseconds: 1_000_000_000.., .. }) => Err(Errno::Inval.into()),
-        NewTimestamp::Timestamp(Datetime { seconds, nanoseconds: nanos }) => {
-            let secs = i64::try_from(seconds).map_err(|_| Errno::Overflow)?;
-            Ok(Some(SetTime::At(Timespec { secs, nanos })))
-        }
-    }
-}
-
-/// Whether a symbolic link at the end of a path is followed.
-pub(super) fn follow(flags: PathFlags) -> bool {
-    flags.contains(PathFlags::SYMLINK_FOLLOW)
-}
-
-/// `advice`.
-pub(super) fn advice(advice: Advice) -> Hint {
-    match advice {
-        Advice::Normal => Hint::Normal,
-        Advice::Sequential => Hint::Sequential,
-        Advice::Random => Hint::Random,
-        Advice::WillNeed => Hint::WillNeed,
-        Advice::DontNeed => Hint::DontNeed,
-        Advice::NoReuse => Hint::NoReuse,
-    }
-}
-
-/// The flags of the interface beside ours.
-const FLAGS: [(DescriptorFlags, component::DescriptorFlags); 6] = [
-    (DescriptorFlags::READ, component::DescriptorFlags::READ),
-    (DescriptorFlags::WRITE, component::DescriptorFlags::WRITE),
-    (DescriptorFlags::FILE_INTEGRITY_SYNC, component::DescriptorFlags::FILE_INTEGRITY_SYNC),
-    (DescriptorFlags::DATA_INTEGRITY_SYNC, component::DescriptorFlags::DATA_INTEGRITY_SYNC),
-    (DescriptorFlags::REQUESTED_WRITE_SYNC, component::DescriptorFlags::REQUESTED_WRITE_SYNC),
-    (DescriptorFlags::MUTATE_DIRECTORY, component::DescriptorFlags::MUTATE_DIRECTORY),
-];
-
-/// `descriptor-flags`.
-pub(super) fn descriptor_flags(ours: component::DescriptorFlags) -> DescriptorFlags {
-    let set = FLAGS.into_iter().filter(|(_, our)| ours.contains(*our));
-    set.fold(DescriptorFlags::empty(), |flags, (theirs, _)| flags | theirs)
-}
-
-/// What `open-at` is given.
-pub(super) fn open_args(path: PathFlags, open: OpenFlags, flags: DescriptorFlags) -> OpenArgs {
-    let set = FLAGS.into_iter().filter(|(theirs, _)| flags.contains(*theirs));
-    OpenArgs {
-        follow: follow(path),
-        create: open.contains(OpenFlags::CREATE),
-        directory: open.contains(OpenFlags::DIRECTORY),
-        exclusive: open.contains(OpenFlags::EXCLUSIVE),
-        truncate: open.contains(OpenFlags::TRUNCATE),
-        flags: set.fold(component::DescriptorFlags::empty(), |flags, (_, our)| flags | our),
-    }
 }
 
 #[cfg(test)]
@@ -119,18 +81,9 @@ mod tests {
 
     #[test]
     fn set_time_out_of_range_is_an_errno() {
-        let set = |seconds, nanoseconds| set_time(NewTimestamp::Timestamp(Datetime { seconds, nanoseconds }));
+        let set = |seconds, nanoseconds| P2::set_time(NewTimestamp::Timestamp(Datetime { seconds, nanoseconds }));
         assert!(matches!(set(0, 1_000_000_000), Err(Fail::Errno(Errno::Inval))));
         assert!(matches!(set(u64::MAX, 0), Err(Fail::Errno(Errno::Overflow))));
         assert!(matches!(set(i64::MAX.cast_unsigned(), 999_999_999), Ok(Some(SetTime::At(_)))));
-    }
-
-    #[test]
-    fn descriptor_flags_of_what_open_args_read_are_the_same() {
-        for bits in 0..64u8 {
-            let ours = component::DescriptorFlags::from_bits_truncate(bits);
-            let args = open_args(PathFlags::empty(), OpenFlags::empty(), descriptor_flags(ours));
-            assert_eq!(args.flags, ours);
-        }
     }
 }

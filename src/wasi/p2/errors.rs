@@ -2,54 +2,12 @@
 
 use super::bindings::ErrorCode;
 use crate::abi::Errno;
+use crate::wasi::component::error_code;
 use std::io;
 
-/// The code of an errno. Exhaustive: a new errno does not compile before it has its code here.
+/// The code of an errno; `io` where there is none.
 pub(super) fn code(errno: Errno) -> ErrorCode {
-    match errno {
-        Errno::Perm => ErrorCode::NotPermitted,
-        Errno::Noent => ErrorCode::NoEntry,
-        Errno::Intr => ErrorCode::Interrupted,
-        Errno::Nxio => ErrorCode::NoSuchDevice,
-        Errno::Badf => ErrorCode::BadDescriptor,
-        Errno::Again => ErrorCode::WouldBlock,
-        // The interface has no code for too many open files: what is used up is a resource of the host's.
-        Errno::Nomem | Errno::Mfile | Errno::Nfile => ErrorCode::InsufficientMemory,
-        Errno::Acces => ErrorCode::Access,
-        Errno::Busy => ErrorCode::Busy,
-        Errno::Exist => ErrorCode::Exist,
-        Errno::Xdev => ErrorCode::CrossDevice,
-        Errno::Nodev => ErrorCode::NoDevice,
-        Errno::Notdir => ErrorCode::NotDirectory,
-        Errno::Isdir => ErrorCode::IsDirectory,
-        Errno::Inval | Errno::Fault => ErrorCode::Invalid,
-        Errno::Notty => ErrorCode::NoTty,
-        Errno::Txtbsy => ErrorCode::TextFileBusy,
-        Errno::Fbig => ErrorCode::FileTooLarge,
-        Errno::Nospc => ErrorCode::InsufficientSpace,
-        Errno::Spipe => ErrorCode::InvalidSeek,
-        Errno::Rofs => ErrorCode::ReadOnly,
-        Errno::Mlink => ErrorCode::TooManyLinks,
-        Errno::Pipe => ErrorCode::Pipe,
-        Errno::Range | Errno::Overflow => ErrorCode::Overflow,
-        Errno::Deadlk => ErrorCode::Deadlock,
-        Errno::Nametoolong => ErrorCode::NameTooLong,
-        Errno::Nolck => ErrorCode::NoLock,
-        Errno::Nosys | Errno::Opnotsupp | Errno::Notsock => ErrorCode::Unsupported,
-        Errno::Notempty => ErrorCode::NotEmpty,
-        Errno::Loop => ErrorCode::Loop,
-        Errno::Ilseq => ErrorCode::IllegalByteSequence,
-        Errno::Dquot => ErrorCode::Quota,
-        // Those for which there is no code.
-        Errno::Io
-        | Errno::Nodata
-        | Errno::Proto
-        | Errno::Prototype
-        | Errno::Timedout
-        | Errno::Connrefused
-        | Errno::Stale
-        | Errno::Canceled => ErrorCode::Io,
-    }
+    error_code!(errno => ErrorCode, again: ErrorCode::WouldBlock, nameless: ErrorCode::Io)
 }
 
 /// The code of a stream's failure, if it is of a filesystem: of ours, or of a stream of the embedder's that works on

@@ -4,7 +4,7 @@ use super::bindings::ErrorCode;
 use super::errors::of_stream;
 use super::functions;
 use super::method::Interface;
-use crate::wasi::component::{Descriptor, DirectoryEntries, GoferView, drop_descriptor, get_directories};
+use crate::wasi::component::{DirectoryEntries, GoferView, add_descriptor, add_preopens, shadowing};
 use wasmtime::component::{Linker, LinkerInstance, Resource, ResourceType};
 use wasmtime_wasi::WasiView;
 
@@ -54,10 +54,10 @@ pub fn add_all_to_linker_async<T: WasiView + GoferView + 'static>(linker: &mut L
 }
 
 fn add<T: GoferView + 'static>(linker: &mut Linker<T>, asynchronous: bool) -> wasmtime::Result<()> {
-    linker.allow_shadowing(true);
-    let added = add_types(linker, asynchronous).and_then(|()| add_preopens(linker));
-    linker.allow_shadowing(false);
-    added
+    shadowing(linker, |linker| {
+        add_types(linker, asynchronous)?;
+        add_preopens(linker, PREOPENS)
+    })
 }
 
 fn add_types<T: GoferView + 'static>(linker: &mut Linker<T>, asynchronous: bool) -> wasmtime::Result<()> {
@@ -73,20 +73,11 @@ fn add_types<T: GoferView + 'static>(linker: &mut Linker<T>, asynchronous: bool)
 }
 
 fn add_resources<T: GoferView + 'static>(instance: &mut LinkerInstance<'_, T>) -> wasmtime::Result<()> {
-    instance.resource("descriptor", ResourceType::host::<Descriptor>(), |mut store, rep| {
-        drop_descriptor(&mut store.data_mut().gofer(), rep)
-    })?;
+    add_descriptor(instance)?;
     instance.resource("directory-entry-stream", ResourceType::host::<DirectoryEntries>(), |mut store, rep| {
         let view = store.data_mut().gofer();
         drop(view.table.delete(Resource::<DirectoryEntries>::new_own(rep))?);
         view.ctx.after(true);
         Ok(())
-    })?;
-    Ok(())
-}
-
-fn add_preopens<T: GoferView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    linker
-        .instance(PREOPENS)?
-        .func_wrap("get-directories", |mut store, (): ()| Ok((get_directories(&mut store.data_mut().gofer())?,)))
+    })
 }

@@ -1,25 +1,11 @@
 //! How a function of the interface is linked: what would have to wait goes to a worker in an asynchronous linker, where
 //! the guest's context says so.
 
-use super::bindings::ErrorCode;
-use super::errors::code;
+use super::encode::P2;
 use crate::abi::{Call, Errno, Result};
-use crate::wasi::component::{Fail, GoferCtxView, GoferView, Outcome, Tried, attempt, hand_over};
+use crate::wasi::component::{Fail, GoferCtxView, GoferView, Link, Outcome, Tried, answer, attempt, hand_over};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentNamedList, Lift, LinkerInstance, Lower, Resource};
-
-/// What a guest is answered; the one place where failures are logged.
-#[inline]
-pub(super) fn answer<W>(name: &'static str, outcome: Outcome<W>) -> wasmtime::Result<(Result<W, ErrorCode>,)> {
-    match outcome {
-        Ok(answer) => Ok((Ok(answer),)),
-        Err(Fail::Errno(errno)) => {
-            tracing::debug!(target: "wasi_gofer::p2", call = name, ?errno);
-            Ok((Err(code(errno)),))
-        }
-        Err(Fail::Trap(error)) => Err(error),
-    }
-}
 
 /// The functions of one interface, while they are linked.
 pub(super) struct Interface<'l, T: 'static> {
@@ -28,28 +14,8 @@ pub(super) struct Interface<'l, T: 'static> {
     pub(super) asynchronous: bool,
 }
 
-impl<T: GoferView + 'static> Interface<'_, T> {
-    /// Links a function on something that is open and may have to wait for a backend.
-    pub(super) fn waiting<X, P, A, F, W>(
-        &mut self,
-        name: &'static str,
-        decode: impl Fn(&mut StoreContextMut<'_, T>, P) -> Outcome<(Resource<X>, A)> + Copy + Send + Sync + 'static,
-        run: impl Fn(&X, &A, &Call) -> Result<F> + Copy + Send + Sync + 'static,
-        finish: impl Fn(&mut GoferCtxView<'_>, F) -> Outcome<W> + Copy + Send + Sync + 'static,
-    ) -> wasmtime::Result<()>
-    where
-        X: Clone + Send + Sync + 'static,
-        P: ComponentNamedList + Lift + 'static,
-        A: Send + 'static,
-        F: Send + 'static,
-        W: Send + 'static,
-        (Result<W, ErrorCode>,): ComponentNamedList + Lower,
-    {
-        self.waiting_as(name, decode, run, finish, move |outcome| answer(name, outcome))
-    }
-
-    /// As [`Interface::waiting`], with an answer of another shape than a `result`.
-    pub(super) fn waiting_as<X, P, A, F, W, R>(
+impl<T: GoferView + 'static> Link<P2, T> for Interface<'_, T> {
+    fn waiting_as<X, P, A, F, W, R>(
         &mut self,
         name: &'static str,
         decode: impl Fn(&mut StoreContextMut<'_, T>, P) -> Outcome<(Resource<X>, A)> + Copy + Send + Sync + 'static,
@@ -92,18 +58,17 @@ impl<T: GoferView + 'static> Interface<'_, T> {
         })
     }
 
-    /// Links a function that never reaches a backend.
-    pub(super) fn at_once<P, W>(
+    fn at_once<P, W>(
         &mut self,
         name: &'static str,
         run: impl Fn(&mut GoferCtxView<'_>, P) -> Outcome<W> + Send + Sync + 'static,
     ) -> wasmtime::Result<()>
     where
         P: ComponentNamedList + Lift + 'static,
-        W: 'static,
-        (Result<W, ErrorCode>,): ComponentNamedList + Lower,
+        W: Lower + Send + 'static,
     {
-        self.instance
-            .func_wrap(name, move |mut store, params: P| answer(name, run(&mut store.data_mut().gofer(), params)))
+        self.instance.func_wrap(name, move |mut store, params: P| {
+            answer::<P2, W>(name, run(&mut store.data_mut().gofer(), params))
+        })
     }
 }

@@ -1,23 +1,13 @@
 //! Output streams over files.
 
 use crate::abi::{Call, Errno, Error, Result};
-use crate::wasi::component::{Background, OpenedFile, TRANSFER_MAX};
+use crate::wasi::component::{Background, OpenedFile, Place, TRANSFER_MAX};
 use bytes::{Buf, Bytes};
-use std::io::IoSlice;
 use std::sync::Arc;
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 static ZEROES: [u8; TRANSFER_MAX] = [0; TRANSFER_MAX];
-
-/// Where a stream writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// At an offset, which moves with what is written.
-    At(u64),
-    /// At the end of the file, wherever that is by then.
-    End,
-}
 
 /// What a stream does at the moment.
 #[derive(Debug)]
@@ -48,18 +38,11 @@ pub(super) struct FileOutput {
 fn write(file: &OpenedFile, call: &Call, data: &mut Bytes, place: &mut Place) -> Result<()> {
     let file = file.file()?;
     while !data.is_empty() {
-        let buf = [IoSlice::new(data)];
-        let written = match place {
-            Place::At(offset) => {
-                let written = file.write_at(call, &buf, *offset)?;
-                *offset = offset.saturating_add(written as u64);
-                written
-            }
-            Place::End => file.append(call, &buf)?,
-        };
+        let written = place.write(file, call, data)?;
         if written == 0 {
             return Err(Errno::Io.into());
         }
+        place.advance(written);
         data.advance(written.min(data.len()));
     }
     Ok(())

@@ -14,6 +14,5 @@ wasmtime::component::bindgen!({
 });
 
 pub(super) use self::wasi::filesystem0_3_0::types::{
-    Advice, DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, ErrorCode, MetadataHashValue,
-    NewTimestamp, OpenFlags, PathFlags,
+    DescriptorStat, DescriptorType, DirectoryEntry, ErrorCode, NewTimestamp,
 };

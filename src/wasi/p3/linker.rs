@@ -1,9 +1,9 @@
 //! What an embedder calls.
 
-use super::functions;
 use super::method::Interface;
-use crate::wasi::component::{Descriptor, GoferView, drop_descriptor, get_directories};
-use wasmtime::component::{Linker, LinkerInstance, ResourceType};
+use super::streams::add_streams;
+use crate::wasi::component::{GoferView, add_descriptor, add_functions, add_preopens, shadowing};
+use wasmtime::component::Linker;
 use wasmtime_wasi::WasiView;
 
 const TYPES: &str = "wasi:filesystem/types@0.3.0";
@@ -18,10 +18,10 @@ const PREOPENS: &str = "wasi:filesystem/preopens@0.3.0";
 ///
 /// [`Blocking::HandOver`]: crate::component::Blocking::HandOver
 pub fn add_to_linker<T: GoferView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    linker.allow_shadowing(true);
-    let added = add_types(linker).and_then(|()| add_preopens(linker));
-    linker.allow_shadowing(false);
-    added
+    shadowing(linker, |linker| {
+        add_types(linker)?;
+        add_preopens(linker, PREOPENS)
+    })
 }
 
 /// Adds all of WASI 0.3: what is not about files is wasmtime-wasi's.
@@ -36,18 +36,8 @@ pub fn add_all_to_linker<T: WasiView + GoferView + 'static>(linker: &mut Linker<
 
 fn add_types<T: GoferView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     let mut instance = linker.instance(TYPES)?;
-    add_resource(&mut instance)?;
-    functions::add(&mut Interface { instance })
-}
-
-fn add_resource<T: GoferView + 'static>(instance: &mut LinkerInstance<'_, T>) -> wasmtime::Result<()> {
-    instance.resource("descriptor", ResourceType::host::<Descriptor>(), |mut store, rep| {
-        drop_descriptor(&mut store.data_mut().gofer(), rep)
-    })
-}
-
-fn add_preopens<T: GoferView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    linker
-        .instance(PREOPENS)?
-        .func_wrap("get-directories", |mut store, (): ()| Ok((get_directories(&mut store.data_mut().gofer())?,)))
+    add_descriptor(&mut instance)?;
+    let mut interface = Interface { instance };
+    add_functions(&mut interface)?;
+    add_streams(&mut interface)
 }

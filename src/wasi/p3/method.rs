@@ -5,29 +5,12 @@
 //! wait goes to a worker, where the guest's context says so, in its turn: a guest has so many workers at most, and it may
 //! cancel a call and make the next one before a worker has noticed.
 
-use super::bindings::ErrorCode;
-use super::errors::code;
+use super::encode::P3;
 use crate::abi::{Call, Errno, Result};
-use crate::wasi::component::{Descriptor, Fail, GoferCtxView, GoferView, Outcome, Tried, attempt, hand_over};
+use crate::wasi::component::{Fail, GoferCtxView, GoferView, Link, Outcome, Tried, answer, attempt, hand_over};
 use std::pin::Pin;
 use wasmtime::component::{Accessor, ComponentNamedList, Lift, LinkerInstance, Lower, Resource};
 use wasmtime::{AsContextMut, StoreContextMut};
-
-/// A handle of a descriptor, owned or borrowed.
-pub(super) type Handle = Resource<Descriptor>;
-
-/// What a guest is answered; the one place where failures are logged.
-#[inline]
-pub(super) fn answer<W>(name: &'static str, outcome: Outcome<W>) -> wasmtime::Result<(Result<W, ErrorCode>,)> {
-    match outcome {
-        Ok(answer) => Ok((Ok(answer),)),
-        Err(Fail::Errno(errno)) => {
-            tracing::debug!(target: "wasi_gofer::p3", call = name, ?errno);
-            Ok((Err(code(errno)),))
-        }
-        Err(Fail::Trap(error)) => Err(error),
-    }
-}
 
 /// An answer that may come later.
 type Answer<'a, R> = Pin<Box<dyn Future<Output = wasmtime::Result<R>> + Send + 'a>>;
@@ -41,28 +24,8 @@ pub(super) struct Interface<'l, T: 'static> {
     pub(super) instance: LinkerInstance<'l, T>,
 }
 
-impl<T: GoferView + 'static> Interface<'_, T> {
-    /// Links a function on something that is open and may have to wait for a backend.
-    pub(super) fn waiting<X, P, A, F, W>(
-        &mut self,
-        name: &'static str,
-        decode: impl Fn(&mut StoreContextMut<'_, T>, P) -> Outcome<(Resource<X>, A)> + Copy + Send + Sync + 'static,
-        run: impl Fn(&X, &A, &Call) -> Result<F> + Copy + Send + Sync + 'static,
-        finish: impl Fn(&mut GoferCtxView<'_>, F) -> Outcome<W> + Copy + Send + Sync + 'static,
-    ) -> wasmtime::Result<()>
-    where
-        X: Clone + Send + Sync + 'static,
-        P: ComponentNamedList + Lift + 'static,
-        A: Send + 'static,
-        F: Send + 'static,
-        W: Send + 'static,
-        (Result<W, ErrorCode>,): ComponentNamedList + Lower,
-    {
-        self.waiting_as(name, decode, run, finish, move |outcome| answer(name, outcome))
-    }
-
-    /// As [`Interface::waiting`], with an answer of another shape than a `result`.
-    pub(super) fn waiting_as<X, P, A, F, W, R>(
+impl<T: GoferView + 'static> Link<P3, T> for Interface<'_, T> {
+    fn waiting_as<X, P, A, F, W, R>(
         &mut self,
         name: &'static str,
         decode: impl Fn(&mut StoreContextMut<'_, T>, P) -> Outcome<(Resource<X>, A)> + Copy + Send + Sync + 'static,
@@ -117,19 +80,17 @@ impl<T: GoferView + 'static> Interface<'_, T> {
         })
     }
 
-    /// Links a function that never reaches a backend.
-    pub(super) fn at_once<P, W>(
+    fn at_once<P, W>(
         &mut self,
         name: &'static str,
         run: impl Fn(&mut GoferCtxView<'_>, P) -> Outcome<W> + Send + Sync + 'static,
     ) -> wasmtime::Result<()>
     where
         P: ComponentNamedList + Lift + 'static,
-        W: Send + 'static,
-        (Result<W, ErrorCode>,): ComponentNamedList + Lower,
+        W: Lower + Send + 'static,
     {
         self.instance.func_wrap_concurrent(name, move |accessor: &Accessor<T>, params: P| {
-            at_once(answer(name, accessor.with(|mut access| run(&mut access.data_mut().gofer(), params))))
+            at_once(answer::<P3, W>(name, accessor.with(|mut access| run(&mut access.data_mut().gofer(), params))))
         })
     }
 }

@@ -73,8 +73,9 @@
 //! counts. A write whose answer was still on its way from a remote backend then counts as not done, though the backend may
 //! have done it.
 //!
-//! Reading order: `linker` (what an embedder calls), `method` (how a function is linked), `functions`, `streams` (those
-//! that answer streams), `reading`, `writing`, `listing` (the streams), `outcome` (how they end), `encode`, `errors`.
+//! Reading order: `linker` (what an embedder calls), `method` (how a function is linked), `streams` (the functions that
+//! answer streams; the others are shared), `reading`, `writing`, `listing` (the streams), `outcome` (how they end),
+//! `encode`, `errors`.
 //!
 //! [`GoferComponentCtx`]: crate::component::GoferComponentCtx
 //! [`Blocking::HandOver`]: crate::component::Blocking::HandOver
@@ -83,7 +84,6 @@
 mod bindings;
 mod encode;
 mod errors;
-mod functions;
 mod linker;
 mod listing;
 mod method;

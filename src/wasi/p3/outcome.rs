@@ -1,9 +1,9 @@
 //! How a stream ends, and what it waits for.
 
 use super::bindings::ErrorCode;
-use super::errors::code;
+use super::encode::P3;
 use crate::abi::{Errno, Error, Result};
-use crate::wasi::component::Background;
+use crate::wasi::component::{Background, Version};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::sync::oneshot;
@@ -28,10 +28,9 @@ impl Ending {
         self.tell(Ok(()));
     }
 
-    /// Tells a failure; the one place where those of streams are logged.
+    /// Tells a failure.
     pub(super) fn badly(&mut self, call: &'static str, errno: Errno) {
-        tracing::debug!(target: "wasi_gofer::p3", call, ?errno);
-        self.tell(Err(code(errno)));
+        self.tell(Err(P3::failure(call, errno)));
     }
 
     fn tell(&mut self, told: Told) {

@@ -1,16 +1,17 @@
 //! The functions that answer streams and futures. They never wait, and never fail: what a stream cannot do, the future
 //! beside it tells.
 
-use super::errors::code;
+use super::encode::P3;
 use super::listing::{LIST, Lister};
-use super::method::{Handle, Interface};
+use super::method::Interface;
 use super::outcome::{Ending, Told};
 use super::reading::{FileReader, READ};
-use super::writing::{APPEND, FileWriter, Place, WRITE};
+use super::writing::{APPEND, FileWriter, WRITE};
 use crate::abi::Errno;
 use crate::vfs::Rights;
 use crate::wasi::component::{
-    Descriptor, DirectoryEntries, Fail, GoferCtxView, GoferView, OpenedFile, Outcome, Slot, behind,
+    Descriptor, DirectoryEntries, Fail, GoferCtxView, GoferView, Handle, OpenedFile, Outcome, Place, Slot, Version,
+    behind, streamed,
 };
 use std::sync::Arc;
 use wasmtime::StoreContextMut;
@@ -20,7 +21,7 @@ use wasmtime::component::{FutureReader, Lift, Lower, StreamProducer, StreamReade
 pub(super) fn add_streams<T: GoferView + 'static>(interface: &mut Interface<'_, T>) -> wasmtime::Result<()> {
     let instance = &mut interface.instance;
     instance.func_wrap(READ, |mut store, (handle, offset): (Handle, u64)| {
-        let file = streamed(&store.data_mut().gofer(), &handle, Rights::READ);
+        let file = placed(&store.data_mut().gofer(), &handle, Rights::READ);
         produce(store, READ, file, |(file, slot), ending| FileReader::new(file, offset, ending, slot))
     })?;
     instance.func_wrap(WRITE, |store, (handle, data, offset): (Handle, StreamReader<u8>, u64)| {
@@ -35,15 +36,9 @@ pub(super) fn add_streams<T: GoferView + 'static>(interface: &mut Interface<'_, 
     })
 }
 
-/// The file of a descriptor that a stream is to read or write, and a place for the stream: `EISDIR` for a directory that
-/// is to be read, `EBADF` for what was not opened for it.
-fn streamed(view: &GoferCtxView<'_>, handle: &Handle, right: Rights) -> Outcome<(Arc<OpenedFile>, Slot)> {
-    match behind(view, handle)? {
-        Descriptor::File(file) if file.file()?.rights().contains(right) => Ok((Arc::clone(file), view.ctx.slot()?)),
-        Descriptor::File(_) => Err(Errno::Badf.into()),
-        Descriptor::Directory(_) if right == Rights::READ => Err(Errno::Isdir.into()),
-        Descriptor::Directory(_) => Err(Errno::Badf.into()),
-    }
+/// The file of a descriptor that a stream is to read or write, and a place for the stream.
+fn placed(view: &GoferCtxView<'_>, handle: &Handle, right: Rights) -> Outcome<(Arc<OpenedFile>, Slot)> {
+    Ok((streamed(view, handle, right)?, view.ctx.slot()?))
 }
 
 /// A listing of a descriptor's directory: `ENOTDIR` for anything else.
@@ -62,8 +57,8 @@ fn failed<T: 'static>(
 ) -> wasmtime::Result<FutureReader<Told>> {
     match fail {
         Fail::Errno(errno) => {
-            tracing::debug!(target: "wasi_gofer::p3", call, ?errno);
-            FutureReader::new(store, std::future::ready(Ok::<Told, wasmtime::Error>(Err(code(errno)))))
+            let told = Err(P3::failure(call, errno));
+            FutureReader::new(store, std::future::ready(Ok::<Told, wasmtime::Error>(told)))
         }
         Fail::Trap(error) => Err(error),
     }
@@ -103,7 +98,7 @@ fn consume<T: GoferView + 'static>(
     mut data: StreamReader<u8>,
     place: Place,
 ) -> wasmtime::Result<(FutureReader<Told>,)> {
-    let file = streamed(&store.data_mut().gofer(), handle, Rights::WRITE);
+    let file = placed(&store.data_mut().gofer(), handle, Rights::WRITE);
     match file {
         Ok((file, slot)) => {
             let (ending, told) = Ending::new();

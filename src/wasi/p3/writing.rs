@@ -1,9 +1,8 @@
 //! `write-via-stream` and `append-via-stream`: a stream of bytes into a file.
 
 use super::outcome::{Ending, Waited, poll_worker};
-use crate::abi::{Call, Errno, Error, Result};
-use crate::wasi::component::{Background, KeptConduct, OpenedFile, Slot, TRANSFER_MAX};
-use std::io::IoSlice;
+use crate::abi::{Call, Errno, Error};
+use crate::wasi::component::{Background, KeptConduct, OpenedFile, Place, Slot, TRANSFER_MAX};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -12,15 +11,6 @@ use wasmtime::component::{Source, StreamConsumer, StreamResult};
 
 pub(super) const WRITE: &str = "[method]descriptor.write-via-stream";
 pub(super) const APPEND: &str = "[method]descriptor.append-via-stream";
-
-/// Where a stream writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// At an offset, which moves with what is written.
-    At(u64),
-    /// At the end of the file, wherever that is by then.
-    End,
-}
 
 /// A file, written from an offset on or at its end, straight from the guest's buffer. It keeps the file open and has a
 /// place of its own among what the guest has open. What the guest is told was taken is written.
@@ -33,15 +23,6 @@ pub(super) struct FileWriter {
     worker: Option<Background<usize>>,
     kept: KeptConduct,
     _slot: Slot,
-}
-
-/// Writes a part of `bytes`.
-fn write(file: &OpenedFile, call: &Call, bytes: &[u8], place: Place) -> Result<usize> {
-    let (file, bytes) = (file.file()?, &[IoSlice::new(bytes)]);
-    match place {
-        Place::At(offset) => file.write_at(call, bytes, offset),
-        Place::End => file.append(call, bytes),
-    }
 }
 
 impl FileWriter {
@@ -61,9 +42,7 @@ impl FileWriter {
         if written == 0 {
             return self.fail(Errno::Io);
         }
-        if let Place::At(offset) = &mut self.place {
-            *offset = offset.saturating_add(written as u64);
-        }
+        self.place.advance(written);
         StreamResult::Completed
     }
 
@@ -89,12 +68,13 @@ impl FileWriter {
         }
         let conduct = self.file.conduct_kept(&mut self.kept);
         let call = conduct.first(true);
-        match write(&self.file, call, bytes, self.place) {
+        match self.file.file().and_then(|file| self.place.write(file, call, bytes)) {
             Ok(written) => Some((written, self.advance(written))),
             Err(Error::WouldWait) if !call.may_wait => {
                 let copy = bytes.get(..TRANSFER_MAX).unwrap_or(bytes).to_vec();
                 let (file, place) = (Arc::clone(&self.file), self.place);
-                self.worker = Some(Background::start(&conduct.waiting, move |call| write(&file, call, &copy, place)));
+                let work = move |call: &Call| place.write(file.file()?, call, &copy);
+                self.worker = Some(Background::start(&conduct.waiting, work));
                 None
             }
             Err(error) => Some((0, self.fail(error.errno()))),

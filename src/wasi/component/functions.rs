@@ -1,24 +1,27 @@
-//! The functions of `descriptor`.
+//! The functions of `descriptor` that all versions have alike.
 
-use super::bindings::{Advice, DescriptorFlags, NewTimestamp, OpenFlags, PathFlags};
-use super::encode::{
-    advice, descriptor_flags, descriptor_stat, descriptor_type, follow, metadata_hash_value, open_args, set_time,
+use super::attempt::{Handle, behind, path, push};
+use super::ctx::{GoferCtxView, GoferView};
+use super::descriptor::Descriptor;
+use super::hash::metadata_hash;
+use super::types::{
+    Advice, DescriptorFlags, MetadataHashValue, OpenFlags, PathFlags, advice, descriptor_flags, follow, open_args,
 };
-use super::method::{Handle, Interface};
-use super::streams::add_streams;
-use crate::wasi::component::{Descriptor, Fail, GoferCtxView, GoferView, Outcome, behind, metadata_hash, path, push};
+use super::version::{Link, Version};
+use crate::wasi::fail::{Fail, Outcome};
 use wasmtime::StoreContextMut;
 use wasmtime::component::WasmStr;
 
 /// What is found is the answer.
-fn as_found<W>(_: &mut GoferCtxView<'_>, found: W) -> Outcome<W> {
+pub(crate) fn as_found<W>(_: &mut GoferCtxView<'_>, found: W) -> Outcome<W> {
     Ok(found)
 }
 
 /// Links all of them.
-pub(super) fn add<T: GoferView + 'static>(interface: &mut Interface<'_, T>) -> wasmtime::Result<()> {
+pub(crate) fn add_functions<V: Version, T: GoferView + 'static>(
+    interface: &mut impl Link<V, T>,
+) -> wasmtime::Result<()> {
     add_kinds(interface)?;
-    add_streams(interface)?;
     add_data(interface)?;
     add_attributes(interface)?;
     add_attributes_at(interface)?;
@@ -28,16 +31,16 @@ pub(super) fn add<T: GoferView + 'static>(interface: &mut Interface<'_, T>) -> w
     add_identity(interface)
 }
 
-fn add_kinds<T: GoferView + 'static>(interface: &mut Interface<'_, T>) -> wasmtime::Result<()> {
+fn add_kinds<V: Version, T: GoferView + 'static>(interface: &mut impl Link<V, T>) -> wasmtime::Result<()> {
     interface.at_once("[method]descriptor.get-flags", |view, (handle,): (Handle,)| {
         Ok(descriptor_flags(behind(view, &handle)?.flags()?))
     })?;
     interface.at_once("[method]descriptor.get-type", |view, (handle,): (Handle,)| {
-        Ok(descriptor_type(Some(behind(view, &handle)?.file_type()?)))
+        Ok(V::descriptor_type(Some(behind(view, &handle)?.file_type()?)))
     })
 }
 
-fn add_data<T: GoferView + 'static>(interface: &mut Interface<'_, T>) -> wasmtime::Result<()> {
+fn add_data<V: Version, T: GoferView + 'static>(interface: &mut impl Link<V, T>) -> wasmtime::Result<()> {
     interface.waiting(
         "[method]descriptor.advise",
         |_, (handle, offset, len, hint): (Handle, u64, u64, Advice)| Ok((handle, (offset, len, advice(hint)))),
@@ -64,17 +67,17 @@ fn add_data<T: GoferView + 'static>(interface: &mut Interface<'_, T>) -> wasmtim
     )
 }
 
-fn add_attributes<T: GoferView + 'static>(interface: &mut Interface<'_, T>) -> wasmtime::Result<()> {
+fn add_attributes<V: Version, T: GoferView + 'static>(interface: &mut impl Link<V, T>) -> wasmtime::Result<()> {
     interface.waiting(
         "[method]descriptor.stat",
         |_, (handle,): (Handle,)| Ok((handle, ())),
         |descriptor, (), call| descriptor.stat(call),
-        |_, stat| Ok(descriptor_stat(&stat)),
+        |_, stat| Ok(V::descriptor_stat(&stat)),
     )?;
     interface.waiting(
         "[method]descriptor.set-times",
-        |_, (handle, atime, mtime): (Handle, NewTimestamp, NewTimestamp)| {
-            Ok((handle, (set_time(atime)?, set_time(mtime)?)))
+        |_, (handle, atime, mtime): (Handle, V::NewTimestamp, V::NewTimestamp)| {
+            Ok((handle, (V::set_time(atime)?, V::set_time(mtime)?)))
         },
         |descriptor, (atime, mtime), call| descriptor.set_times(call, *atime, *mtime),
         as_found,
@@ -83,22 +86,22 @@ fn add_attributes<T: GoferView + 'static>(interface: &mut Interface<'_, T>) -> w
         "[method]descriptor.metadata-hash",
         |_, (handle,): (Handle,)| Ok((handle, ())),
         |descriptor, (), call| descriptor.metadata_hash(call),
-        |_, hash| Ok(metadata_hash_value(hash)),
+        |_, hash| Ok(MetadataHashValue::from(hash)),
     )
 }
 
-fn add_attributes_at<T: GoferView + 'static>(interface: &mut Interface<'_, T>) -> wasmtime::Result<()> {
+fn add_attributes_at<V: Version, T: GoferView + 'static>(interface: &mut impl Link<V, T>) -> wasmtime::Result<()> {
     interface.waiting(
         "[method]descriptor.stat-at",
         |store, (handle, flags, name): (Handle, PathFlags, WasmStr)| Ok((handle, (follow(flags), path(store, &name)?))),
         |descriptor, (follow, path), call| descriptor.directory()?.stat_at(call, path, *follow),
-        |_, stat| Ok(descriptor_stat(&stat)),
+        |_, stat| Ok(V::descriptor_stat(&stat)),
     )?;
     interface.waiting(
         "[method]descriptor.set-times-at",
-        |store, params: (Handle, PathFlags, WasmStr, NewTimestamp, NewTimestamp)| {
+        |store, params: (Handle, PathFlags, WasmStr, V::NewTimestamp, V::NewTimestamp)| {
             let (handle, flags, name, atime, mtime) = params;
-            Ok((handle, (follow(flags), path(store, &name)?, set_time(atime)?, set_time(mtime)?)))
+            Ok((handle, (follow(flags), path(store, &name)?, V::set_time(atime)?, V::set_time(mtime)?)))
         },
         |descriptor, (follow, path, atime, mtime), call| {
             descriptor.directory()?.set_times_at(call, path, *follow, *atime, *mtime)
@@ -111,11 +114,11 @@ fn add_attributes_at<T: GoferView + 'static>(interface: &mut Interface<'_, T>) -
         |descriptor, (follow, path), call| {
             Ok(metadata_hash(&descriptor.directory()?.stat_at(call, path, *follow)?.key))
         },
-        |_, hash| Ok(metadata_hash_value(hash)),
+        |_, hash| Ok(MetadataHashValue::from(hash)),
     )
 }
 
-fn add_open<T: GoferView + 'static>(interface: &mut Interface<'_, T>) -> wasmtime::Result<()> {
+fn add_open<V: Version, T: GoferView + 'static>(interface: &mut impl Link<V, T>) -> wasmtime::Result<()> {
     interface.waiting(
         "[method]descriptor.open-at",
         |store, (handle, follow, name, open, flags): (Handle, PathFlags, WasmStr, OpenFlags, DescriptorFlags)| {
@@ -132,7 +135,7 @@ fn add_open<T: GoferView + 'static>(interface: &mut Interface<'_, T>) -> wasmtim
     )
 }
 
-fn add_names<T: GoferView + 'static>(interface: &mut Interface<'_, T>) -> wasmtime::Result<()> {
+fn add_names<V: Version, T: GoferView + 'static>(interface: &mut impl Link<V, T>) -> wasmtime::Result<()> {
     interface.waiting(
         "[method]descriptor.create-directory-at",
         |store, (handle, name): (Handle, WasmStr)| Ok((handle, path(store, &name)?)),
@@ -172,7 +175,7 @@ fn other<T: GoferView + 'static>(store: &mut StoreContextMut<'_, T>, handle: &Ha
     Ok(behind(&store.data_mut().gofer(), handle)?.clone())
 }
 
-fn add_two_names<T: GoferView + 'static>(interface: &mut Interface<'_, T>) -> wasmtime::Result<()> {
+fn add_two_names<V: Version, T: GoferView + 'static>(interface: &mut impl Link<V, T>) -> wasmtime::Result<()> {
     interface.waiting(
         "[method]descriptor.link-at",
         |store, (handle, flags, old, new_handle, new): (Handle, PathFlags, WasmStr, Handle, WasmStr)| {
@@ -196,7 +199,7 @@ fn add_two_names<T: GoferView + 'static>(interface: &mut Interface<'_, T>) -> wa
     )
 }
 
-fn add_identity<T: GoferView + 'static>(interface: &mut Interface<'_, T>) -> wasmtime::Result<()> {
+fn add_identity<V: Version, T: GoferView + 'static>(interface: &mut impl Link<V, T>) -> wasmtime::Result<()> {
     interface.waiting_as(
         "[method]descriptor.is-same-object",
         |store, (handle, second): (Handle, Handle)| Ok((handle, other(store, &second)?)),
