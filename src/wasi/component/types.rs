@@ -78,6 +78,7 @@ impl From<[u64; 2]> for MetadataHashValue {
 }
 
 /// Whether a symbolic link at the end of a path is followed.
+#[inline]
 pub(super) fn follow(flags: PathFlags) -> bool {
     flags.contains(PathFlags::SYMLINK_FOLLOW)
 }
@@ -105,12 +106,14 @@ const FLAGS: [(DescriptorFlags, Ours); 6] = [
 ];
 
 /// `descriptor-flags`.
+#[inline]
 pub(super) fn descriptor_flags(ours: Ours) -> DescriptorFlags {
     let set = FLAGS.into_iter().filter(|(_, our)| ours.contains(*our));
     set.fold(DescriptorFlags::empty(), |flags, (theirs, _)| flags | theirs)
 }
 
 /// What `open-at` is given.
+#[inline]
 pub(super) fn open_args(path: PathFlags, open: OpenFlags, flags: DescriptorFlags) -> OpenArgs {
     let set = FLAGS.into_iter().filter(|(theirs, _)| flags.contains(*theirs));
     OpenArgs {

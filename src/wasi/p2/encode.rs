@@ -16,6 +16,7 @@ impl Version for P2 {
     type ErrorCode = ErrorCode;
 
     /// What nobody could tell is unknown.
+    #[inline]
     fn descriptor_type(file_type: Option<FileType>) -> DescriptorType {
         match file_type {
             Some(FileType::Regular) => DescriptorType::RegularFile,
@@ -63,6 +64,7 @@ impl Version for P2 {
 }
 
 /// A time as the interface has it: none before 1970, which it cannot express.
+#[inline]
 fn datetime(time: Timespec) -> Option<Datetime> {
     Some(Datetime { seconds: u64::try_from(time.secs).ok()?, nanoseconds: time.nanos })
 }

@@ -16,6 +16,7 @@ impl Version for P3 {
     type ErrorCode = ErrorCode;
 
     /// What nobody could tell is another one without a name.
+    #[inline]
     fn descriptor_type(file_type: Option<FileType>) -> DescriptorType {
         match file_type {
             Some(FileType::Regular) => DescriptorType::RegularFile,
@@ -62,6 +63,7 @@ impl Version for P3 {
 }
 
 /// A time as the interface has it: seconds before 1970 are negative, and nanoseconds count forward from them.
+#[inline]
 fn instant(time: Timespec) -> Instant {
     Instant { seconds: time.secs, nanoseconds: time.nanos }
 }
