@@ -3,7 +3,8 @@
 //! A [`HardLisaFs`] is a row of connections, each a [`LisaFs`] from its mount to its end. When one has ended, the next call
 //! that needs the server has a new connection made, by whoever made the first, and waits for it within its own time. Then
 //! everything is found anew: nodes answer [`Error::Unbound`] until the cache restores them by its own names, open files are
-//! opened anew by the names under which they were found, and an object counts as the same only if its key is.
+//! opened anew where the cache moved them to, else where they were opened, and an object counts as the same only if its
+//! key is.
 //! Reading and writing through a descriptor that the server handed out goes on all the while.
 //!
 //! # Requests that were under way

@@ -25,11 +25,12 @@ const TRIES: usize = 8;
 
 /// The backend of a lisafs server that is waited for when it went away.
 ///
-/// When a connection has ended, the next call that needs the server has a new one made, by whoever made the first, and waits
-/// for it until its deadline or its cancel. Nodes are found anew by the cache's names, open files by the names under which
-/// they were found (`ESTALE` without one), each only as the same object if its key is; through a descriptor that the server
-/// handed out a file is read and written all the while. Requests that were under way and only ask are sent again; a change is
-/// decided by what is there, and is `EIO` where that does not tell ([`HardLisaFs::undecided`]).
+/// When a connection has ended, the next call that needs the server has a new one made, by whoever made the first, and
+/// waits for it until its deadline or its cancel. Nodes are found anew by the cache's names, open files where the cache
+/// moved them to, else where they were opened (`ESTALE` when they are in neither place), each only as the same object if
+/// its key is; through a descriptor that the server handed out a file is read and written all the while. Requests that
+/// were under way and only ask are sent again; a change is decided by what is there, and is `EIO` where that does not tell
+/// ([`HardLisaFs::undecided`]).
 pub struct HardLisaFs {
     sessions: Arc<Sessions>,
     questions: Questions,
