@@ -2,7 +2,7 @@
 
 use super::namespace::{Namespace, Place};
 use super::rights::Rights;
-use crate::abi::{Call, Errno, FileType, Result, SetStat, SetTime, Stat};
+use crate::abi::{Call, Errno, Error, FileType, Result, SetStat, SetTime, Stat};
 use crate::gofer::{DirList, KeptList, Listing, OpenDir};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -67,25 +67,36 @@ impl OpenDirectory {
 
     /// Opens the same directory once more, with the same rights and a listing of its own.
     pub fn reopen(&self, call: &Call) -> Result<OpenDirectory> {
-        let open = Arc::clone(self.place.dentry.fs()).open_dir(call, &self.place.dentry)?;
+        let open = self.unless_lost(Arc::clone(self.place.dentry.fs()).open_dir(call, &self.place.dentry))?;
         Ok(OpenDirectory::new(&self.ns, self.place.clone(), self.granted, open))
     }
 
     /// Attributes of the directory itself.
     pub fn stat(&self, call: &Call) -> Result<Stat> {
-        self.place.dentry.fs().stat(call, &self.place.dentry)
+        self.unless_lost(self.place.dentry.fs().stat(call, &self.place.dentry))
+    }
+
+    /// What an operation on this directory, or from it, came to: `ENOENT` in place of `ESTALE` where it is out of reach,
+    /// because others removed or moved it while nothing held it. Nothing is found in it then, as in one that was removed.
+    pub(super) fn unless_lost<R>(&self, answer: Result<R>) -> Result<R> {
+        match answer {
+            Err(Error::Errno(Errno::Stale)) if self.place.dentry.fs().is_lost(&self.place.dentry) => {
+                Err(Errno::Noent.into())
+            }
+            answer => answer,
+        }
     }
 
     /// Sets its times. `EROFS` through a read-only mount.
     pub fn set_times(&self, call: &Call, atime: Option<SetTime>, mtime: Option<SetTime>) -> Result<()> {
         self.rights()?.require(Rights::CHANGE)?;
         let set = SetStat { atime, mtime, ..SetStat::default() };
-        self.place.dentry.fs().set_attr(call, &self.place.dentry, &set)
+        self.unless_lost(self.place.dentry.fs().set_attr(call, &self.place.dentry, &set))
     }
 
     /// Makes its entries reach the disk.
     pub fn sync(&self, call: &Call) -> Result<()> {
-        self.place.dentry.fs().sync_dir(call, &self.place.dentry)
+        self.unless_lost(self.place.dentry.fs().sync_dir(call, &self.place.dentry))
     }
 
     /// Lists from behind `cookie` until `visit` refuses an entry. Cookie 0 takes a fresh listing; any other goes on in
@@ -137,7 +148,7 @@ impl OpenDirectory {
     }
 
     fn take_snapshot(&self, call: &Call) -> Result<Snapshot> {
-        let (list, next) = match self.place.dentry.fs().list(call, &self.place.dentry)? {
+        let (list, next) = match self.unless_lost(self.place.dentry.fs().list(call, &self.place.dentry))? {
             Listing::Whole(list) => (list, None),
             Listing::Part { list, next } => (list, next),
         };
@@ -167,7 +178,8 @@ impl OpenDirectory {
     }
 
     fn load_part(&self, call: &Call, snapshot: &mut Snapshot, first: u64, cookie: u64) -> Result<()> {
-        if let Listing::Part { list, next } = self.place.dentry.fs().list_part(call, &self.place.dentry, cookie)? {
+        let listed = self.place.dentry.fs().list_part(call, &self.place.dentry, cookie);
+        if let Listing::Part { list, next } = self.unless_lost(listed)? {
             snapshot.kept = KeptList::new(self.place.dentry.fs(), &list);
             snapshot.list = list;
             snapshot.next = next;

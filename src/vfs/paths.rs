@@ -62,25 +62,25 @@ struct Target<'p> {
 
 impl OpenDirectory {
     /// Runs an operation again when what its path led to was swapped before it could be used: Linux resolves and acts in
-    /// one, so a guest never learns of it. `ENOENT` where this directory itself is out of reach: nothing is found in it.
-    fn steadily<R>(&self, call: &Call, mut operation: impl FnMut() -> Result<R>) -> Result<R> {
+    /// one, so a guest never learns of it. `ENOENT` where this directory itself is out of reach.
+    fn steadily<R>(&self, call: &Call, operation: impl FnMut() -> Result<R>) -> Result<R> {
+        self.steadily_with(call, self, operation)
+    }
+
+    /// As [`OpenDirectory::steadily`], of an operation with a second path, from `other`.
+    fn steadily_with<R>(
+        &self,
+        call: &Call,
+        other: &OpenDirectory,
+        mut operation: impl FnMut() -> Result<R>,
+    ) -> Result<R> {
         for attempt in 0..STEADY_TRIES {
-            match operation() {
-                Err(Error::Errno(Errno::Stale)) => self.go_on(call, attempt)?,
-                other => return other,
+            match other.unless_lost(self.unless_lost(operation())) {
+                Err(Error::Errno(Errno::Stale)) => self.place.dentry.fs().let_others_go_on(call, attempt),
+                answer => return answer,
             }
         }
         Err(Errno::Stale.into())
-    }
-
-    /// Waits until a path is worth another look.
-    fn go_on(&self, call: &Call, attempt: usize) -> Result<()> {
-        let fs = self.place.dentry.fs();
-        if fs.is_lost(&self.place.dentry) {
-            return Err(Errno::Noent.into());
-        }
-        fs.let_others_go_on(call, attempt);
-        Ok(())
     }
 
     /// What may be done at a place reached from here: what the preopen grants and the mount there allows.
@@ -139,14 +139,13 @@ impl OpenDirectory {
             return Ok(Descriptor::File(file));
         }
         for attempt in 0..TRIES {
-            let opened = self.try_open(call, path, how);
-            match opened {
+            match self.unless_lost(self.try_open(call, path, how)) {
                 // Swapped, or made by somebody else, between the look and the open.
                 Err(Error::Errno(Errno::Stale)) => {}
                 Err(Error::Errno(Errno::Exist)) if !how.exclusive => {}
                 other => return other,
             }
-            self.go_on(call, attempt)?;
+            self.place.dentry.fs().let_others_go_on(call, attempt);
         }
         Err(Errno::Stale.into())
     }
@@ -342,7 +341,7 @@ impl OpenDirectory {
         new_dir: &OpenDirectory,
         new_path: &[u8],
     ) -> Result<()> {
-        self.steadily(call, || {
+        self.steadily_with(call, new_dir, || {
             let old = resolve(&self.ns, call, &self.place, old_path, follow)?;
             let parent = resolve_parent(&new_dir.ns, call, &new_dir.place, new_path)?;
             if old.mount != parent.dir.mount || !Arc::ptr_eq(&self.ns, &new_dir.ns) {
@@ -366,7 +365,7 @@ impl OpenDirectory {
 
     /// Moves `old_path` to `new_path`, relative to `new_dir`. `EXDEV` across mounts, `EBUSY` for `.` and `..`.
     pub fn rename_at(&self, call: &Call, old_path: &[u8], new_dir: &OpenDirectory, new_path: &[u8]) -> Result<()> {
-        self.steadily(call, || {
+        self.steadily_with(call, new_dir, || {
             let old = resolve_parent(&self.ns, call, &self.place, old_path)?;
             let new = resolve_parent(&new_dir.ns, call, &new_dir.place, new_path)?;
             if old.dir.mount != new.dir.mount || !Arc::ptr_eq(&self.ns, &new_dir.ns) {

@@ -195,6 +195,39 @@ fn files_and_directories_that_a_guest_moved_are_opened_anew_where_it_moved_them(
 }
 
 #[test]
+fn nothing_is_found_in_an_open_directory_that_others_removed_while_its_server_was_away() {
+    for policy in [CachePolicy::Shared, CachePolicy::None] {
+        let served = Served::new();
+        for dir in ["gone", "kept/below"] {
+            std::fs::create_dir_all(served.dir.path().join(dir)).expect("made");
+        }
+        std::fs::write(served.dir.path().join("kept/file"), "contents").expect("written");
+        let gofer = served.gofer(policy);
+        let root = root(&gofer);
+        let (gone, kept) = (directory(&root, "gone"), directory(&root, "kept"));
+        std::fs::remove_dir(served.dir.path().join("gone")).expect("removed");
+
+        assert!(served.kill() > 0);
+
+        let none = Err(Errno::Noent.into());
+        let how = OpenHow { read: true, follow: true, ..OpenHow::default() };
+        assert_eq!(gone.create_directory_at(CALL, b"new"), none, "{policy}");
+        assert_eq!(stat(&gone, "new").map(drop), none, "{policy}");
+        assert_eq!(gone.open_at(CALL, b"new", how).map(drop), none, "{policy}");
+        assert_eq!(gone.open_at(CALL, b"new", CREATE).map(drop), none, "{policy}");
+        assert_eq!(kept.rename_at(CALL, b"below/", &gone, b"new"), none, "{policy}");
+        assert_eq!(kept.rename_at(CALL, b"file/", &gone, b"new"), none, "{policy}");
+        assert_eq!(kept.link_at(CALL, b"file", &gone, b"new"), none, "{policy}");
+        assert_eq!(gone.rename_at(CALL, b"new", &kept, b"new"), none, "{policy}");
+        assert_eq!(gone.stat(CALL).map(drop), none, "{policy}");
+        assert_eq!(gone.sync(CALL), none, "{policy}");
+        assert_eq!(gone.read_dir(CALL, 0, &mut |_| true), none, "{policy}");
+        assert_eq!(names(&kept), [".", "..", "below", "file"], "{policy}");
+        gofer.check_invariants().expect("sound");
+    }
+}
+
+#[test]
 fn what_was_held_back_is_sent_to_the_next_sidecar() {
     let served = Served::new();
     let gofer = served.gofer(CachePolicy::Exclusive);
