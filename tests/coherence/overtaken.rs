@@ -133,3 +133,20 @@ fn names_in_an_open_directory_that_is_gone_do_not_exist() {
     assert_eq!(sub.stat_at(CALL, b"file", false).map(drop), Err(Errno::Noent.into()));
     assert_eq!(sub.create_directory_at(CALL, b"new"), Err(Errno::Noent.into()));
 }
+
+#[test]
+fn rename_into_a_directory_that_was_below_before_others_moved_it_makes_no_circle() {
+    let it = Mounted::new(64);
+    let how = OpenHow { directory: true, read: true, follow: true, ..OpenHow::default() };
+    fs::create_dir_all(it.host("sub/between/below")).expect("made");
+    let Ok(Descriptor::Directory(below)) = it.root.open_at(CALL, b"sub/between/below", how) else { panic!("it opens") };
+    fs::rename(it.host("sub/between"), it.host("elsewhere")).expect("moved");
+    assert_eq!(it.root.rename_at(CALL, b"sub", &below, b"in"), Ok(()));
+    it.gofer.check_invariants().expect("the cache is in order");
+    assert_eq!(it.size("elsewhere/below/in/file"), Ok(8));
+    assert_eq!(below.stat_at(CALL, b"in/file", false).map(|stat| stat.size), Ok(8));
+    // Asks for what is above what.
+    assert_eq!(below.rename_at(CALL, b"in/file", &it.root, b"file"), Ok(()));
+    assert!(it.host("file").exists());
+    assert_eq!(it.size("sub"), Err(Errno::Noent.into()));
+}

@@ -330,8 +330,9 @@ impl Tree {
             self.detach(replaced, dead);
         }
         let Some(index) = self.child_of(old_dir, from) else { return };
-        if self.inode(index).is_none() {
-            // A negative entry of a name that existed after all.
+        // A negative entry of a name that existed after all; or a directory that goes below what it has here: others moved
+        // that away before, so nothing is known of where any of it is now, and moving it would make a circle.
+        if self.inode(index).is_none() || self.is_ancestor(index, new_dir) {
             self.detach(index, dead);
             return;
         }
@@ -575,6 +576,9 @@ impl Tree {
             } else if index != self.root && !dentry.detached {
                 return Err(format!("dentry {index} ({:?}) has no parent and is not detached", dentry.name));
             }
+            if self.is_in_a_circle(index) {
+                return Err(format!("dentry {index} ({:?}) is below itself", dentry.name));
+            }
             if dentry.inode.is_none() && dentry.refs.load(Ordering::Acquire) > 0 {
                 return Err(format!("negative dentry {index} ({:?}) has references", dentry.name));
             }
@@ -587,6 +591,11 @@ impl Tree {
             return Err(format!("dentries take {bytes} bytes, {} are counted", self.bytes));
         }
         Ok(())
+    }
+
+    fn is_in_a_circle(&self, index: u32) -> bool {
+        let mut above = std::iter::successors(Some(index), |at| self.arena.get(*at).map(|dentry| dentry.parent));
+        above.nth(self.arena.len() + 1).is_some_and(|at| at != NIL)
     }
 
     fn check_dir(&self, index: u32, dentry: &Dentry) -> Result<(), String> {
