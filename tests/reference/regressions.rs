@@ -1,7 +1,7 @@
 //! Rows that failed once, made short.
 
 use crate::act::Act;
-use crate::harness::{Setup, Source, World, run};
+use crate::harness::{Setup, Source, World, outsiders, run};
 use crate::kernel::{Kernel, statx};
 use crate::rows::some_tree;
 use crate::runsc;
@@ -181,6 +181,25 @@ fn regression_readlink_of_a_link_whose_first_name_was_removed_is_its_contents() 
         for source in sources.iter().copied() {
             let setup = Setup::over(source, FsOptions::with_policy(policy));
             run(&setup, &acts).unwrap_or_else(|error| panic!("{setup:?}: {error}"));
+        }
+    }
+}
+
+#[test]
+fn regression_list_of_an_open_directory_that_was_removed_is_empty() {
+    let directory = OpenHow { follow: true, directory: true, ..OpenHow::default() };
+    let removed = || Act::Rmdir { dir: 0, path: "a".to_owned() };
+    let mut sources = vec![Source::Direct, Source::Memory, Source::Lisafs];
+    sources.extend(runsc::program("a row over gVisor's gofer").map(|_| Source::Gvisor));
+    for policy in CachePolicy::ALL {
+        for source in sources.iter().copied() {
+            let setup = Setup::over(source, FsOptions::with_policy(policy));
+            let mut ends = vec![removed()];
+            ends.extend((outsiders(policy) && source != Source::Memory).then(|| Act::Outside(vec![removed()])));
+            for end in ends {
+                let acts = [mkdir("a"), open("a", directory), end, Act::List { dir: 1 }];
+                run(&setup, &acts).unwrap_or_else(|error| panic!("{setup:?}: {error}"));
+            }
         }
     }
 }

@@ -90,15 +90,20 @@ impl LisaFs {
             return Ok(false);
         }
         loop {
-            let more = match with {
+            let asked = match with {
                 With::Names => self.connection().ask(call, &Getdents64 { fd, count: COUNT }, |answer, _| {
                     cursor.take_in(answer).map(|()| !answer.is_empty())
-                })?,
+                }),
                 With::Attributes => self.connection().ask(call, &ReadDirStat { fd, count: COUNT }, |answer, _| {
                     // One that the server could not look at is listed like the others.
                     let told = |stat: &Statx| self.stat_told(stat).ok();
                     cursor.take_in_stats(answer, told).map(|()| !answer.is_empty())
-                })?,
+                }),
+            };
+            let more = match asked {
+                // So getdents(2) says that the directory was removed, and gVisor's server passes that on.
+                Err(gone) if gone.is(Errno::Noent) => false,
+                more => more?,
             };
             // An answer may have nothing but what is left out.
             if !more || cursor.entry().is_some() {
