@@ -376,8 +376,15 @@ fn socket_of_a_program_that_is_about_to_end_is_waited_for() {
     // It has come and looked.
     let looked = ending.accept().expect("somebody connects");
     drop((looked, ending));
-    eventually("a socket to connect to", || UnixStream::connect(program.socket()).is_ok());
-    let (mut client, root) = program.client();
+    // A process that another test starts may have a copy of the listener for a moment more, and connections with it.
+    let mut served = None;
+    eventually("a program that serves", || {
+        let Ok(stream) = UnixStream::connect(program.socket()) else { return false };
+        let mut client = Client::new(Stream::new(stream.into()).expect("a stream"));
+        served = client.mount(&soon()).ok().map(|mounted| (client, mounted.root.control));
+        served.is_some()
+    });
+    let (mut client, root) = served.expect("one was mounted");
     assert!(client.call(&soon(), &FStat { fd: root }).is_ok());
     drop(client);
     program.end();
