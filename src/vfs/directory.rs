@@ -2,7 +2,7 @@
 
 use super::namespace::{Namespace, Place};
 use super::rights::Rights;
-use crate::abi::{Call, Errno, Error, FileType, Result, SetStat, SetTime, Stat};
+use crate::abi::{Call, Errno, Error, FileType, NameBuf, Result, SetStat, SetTime, Stat};
 use crate::gofer::{DirList, KeptList, Listing, OpenDir};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -36,6 +36,8 @@ struct Snapshot {
     /// Where the parts before and with `list` start: (index, backend cookie). A part is 16 KiB at
     /// least, so this stays short.
     parts: Vec<(u64, u64)>,
+    /// Names that are not shown in this mount.
+    hidden: Vec<NameBuf>,
 }
 
 /// An open directory: where paths start, and a listing whose cookies stay valid while entries come and go.
@@ -120,6 +122,10 @@ impl OpenDirectory {
             let skip = usize::try_from(index - snapshot.first).map_err(|_| Errno::Overflow)?;
             for entry in (skip..snapshot.list.len()).filter_map(|index| snapshot.list.get(index)) {
                 let next = at + 1;
+                if snapshot.hidden.iter().any(|hidden| hidden.as_bytes() == entry.name) {
+                    at = next;
+                    continue;
+                }
                 if !visit(Entry { name: entry.name, ino: entry.ino, file_type: entry.file_type, next }) {
                     return Ok(());
                 }
@@ -153,7 +159,8 @@ impl OpenDirectory {
             Listing::Part { list, next } => (list, next),
         };
         let kept = KeptList::new(self.place.dentry.fs(), &list);
-        Ok(Snapshot { list, first: 0, kept, next, parts: vec![(0, 0)] })
+        let hidden = self.ns.hidden_in(&self.place);
+        Ok(Snapshot { list, first: 0, kept, next, parts: vec![(0, 0)], hidden })
     }
 
     /// Loads the part that has `index`; false behind the end.

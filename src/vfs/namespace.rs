@@ -1,9 +1,9 @@
 //! Mounts, and the way between them.
 
 use super::mount::Mount;
-use crate::abi::{Call, Errno, Error, FileType, Name, Result};
+use crate::abi::{Call, Errno, Error, FileType, Name, NameBuf, Result};
 use crate::gofer::{DentryRef, Stop};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A dentry as a mount shows it. The same dentry in two mounts is two places.
 #[derive(Clone, Debug)]
@@ -20,12 +20,15 @@ pub(crate) struct Namespace {
     on: HashMap<(usize, (usize, u32)), usize>,
     /// Mount points, which keep their places.
     points: Vec<Place>,
+    /// Places that were made up for a mount on them or below them: (mount, dentry). Mounts that share a filesystem share
+    /// its dentries too, but none shows what was made up in another one.
+    made_up: HashSet<(usize, (usize, u32))>,
 }
 
 impl Namespace {
     /// A namespace of a root mount.
     pub(crate) fn new(root: Mount) -> Self {
-        Namespace { mounts: vec![root], on: HashMap::new(), points: Vec::new() }
+        Namespace { mounts: vec![root], on: HashMap::new(), points: Vec::new(), made_up: HashSet::new() }
     }
 
     /// The mount that a place belongs to.
@@ -63,7 +66,10 @@ impl Namespace {
         for (depth, name) in path.iter().enumerate() {
             let last = depth + 1 == path.len();
             let file_type = if last { root_type } else { FileType::Directory };
-            at = self.step(call, &at, *name, file_type)?;
+            at = Self::step(call, &at, *name, file_type)?;
+            if at.dentry.is_synthetic() {
+                self.made_up.insert((at.mount, at.dentry.token()));
+            }
             if !last && let Some(over) = self.mounted_on(&at) {
                 at = over?;
             }
@@ -86,7 +92,7 @@ impl Namespace {
     pub(crate) fn directory(&self, call: &Call, path: &[Name<'_>]) -> Result<Place> {
         let mut at = self.root()?;
         for name in path {
-            at = self.step(call, &at, *name, FileType::Directory)?;
+            at = Self::step(call, &at, *name, FileType::Directory)?;
             if let Some(over) = self.mounted_on(&at) {
                 at = over?;
             }
@@ -94,7 +100,24 @@ impl Namespace {
         Ok(at)
     }
 
-    fn step(&self, call: &Call, dir: &Place, name: Name<'_>, file_type: FileType) -> Result<Place> {
+    /// Whether a place, other than a mount's root, was made up in another mount of the same filesystem, and is not shown
+    /// in its own.
+    pub(crate) fn hides(&self, place: &Place) -> bool {
+        place.dentry.is_synthetic() && !self.made_up.contains(&(place.mount, place.dentry.token()))
+    }
+
+    /// The names in a directory that are kept for other mounts of its filesystem: nothing is shown under them, and nothing
+    /// can be made.
+    pub(crate) fn hidden_in(&self, dir: &Place) -> Vec<NameBuf> {
+        if self.made_up.is_empty() {
+            return Vec::new();
+        }
+        let names = dir.dentry.fs().synthetic_names(&dir.dentry);
+        let hidden = |token| !self.made_up.contains(&(dir.mount, token));
+        names.into_iter().filter(|(_, token)| hidden(*token)).map(|(name, _)| name).collect()
+    }
+
+    fn step(call: &Call, dir: &Place, name: Name<'_>, file_type: FileType) -> Result<Place> {
         let walked = dir.dentry.fs().walk(call, &dir.dentry, &[name], true)?;
         let dentry = match walked.stop {
             Stop::End | Stop::Mount => walked.reached,

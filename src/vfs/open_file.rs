@@ -172,13 +172,17 @@ impl OpenFile {
         self.file.sync(call, data_only)
     }
 
-    /// Makes sure that a range can be written. `EBADF` when not open for writing, `EINVAL` for an empty range.
+    /// Makes sure that a range can be written. `EBADF` when not open for writing, `EINVAL` for an empty range and for an
+    /// offset or length beyond 2^63 - 1, `EFBIG` for an end beyond it (fallocate(2)).
     pub fn allocate(&self, call: &Call, offset: u64, len: u64) -> Result<()> {
         self.rights.require_opened(Rights::WRITE)?;
         if len == 0 {
             return Err(Errno::Inval.into());
         }
-        check_range(offset, len).map_err(|_| Error::Errno(Errno::Inval))?;
+        if offset > OFFSET_MAX || len > OFFSET_MAX {
+            return Err(Errno::Inval.into());
+        }
+        check_range(offset, len).map_err(|_| Error::Errno(Errno::Fbig))?;
         self.file.allocate(call, offset, len)
     }
 

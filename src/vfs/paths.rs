@@ -249,6 +249,7 @@ impl OpenDirectory {
     fn create_file(&self, call: &Call, dir: &Place, name: Name<'_>, how: OpenHow) -> Result<Descriptor> {
         let rights = self.rights_at(dir)?;
         rights.require(Rights::CHANGE)?;
+        self.not_kept(dir, name)?;
         let opened = Rights::of_open_file(rights, how.read, how.write)?;
         let fs = dir.dentry.fs();
         let file = fs.create(call, &dir.dentry, name, how.flags(opened), Mode::new(0o666))?;
@@ -269,7 +270,14 @@ impl OpenDirectory {
             let exists = resolve_or_missing(&self.ns, call, &dir, name.as_bytes(), false)?;
             return Err(if matches!(exists, Resolved::Found(_)) { Errno::Exist.into() } else { refused });
         }
+        self.not_kept(&dir, name)?;
         Ok(Target { dir, name, slash })
+    }
+
+    /// `EBUSY` for a name that is kept for another mount of the same filesystem: it cannot be made here as well.
+    fn not_kept(&self, dir: &Place, name: Name<'_>) -> Result<()> {
+        let kept = self.ns.hidden_in(dir).iter().any(|hidden| hidden.as_name() == name);
+        if kept { Err(Errno::Busy.into()) } else { Ok(()) }
     }
 
     /// The target of an operation that removes or moves a name.

@@ -198,6 +198,10 @@ fn walk_plain(
         let walked = from.dentry.fs().walk(call, &from.dentry, rest, follow_last)?;
         rest = rest.get(walked.used..).unwrap_or_default();
         let place = Place { mount: from.mount, dentry: walked.reached };
+        if walked.used > 0 && ns.hides(&place) {
+            // What there is on the way to it is told one name at a time.
+            return Ok(None);
+        }
         match walked.stop {
             Stop::End => return Ok(Some(Resolved::Found(place))),
             Stop::Symlink(_) => return Ok(None),
@@ -297,6 +301,13 @@ impl<'a> Walker<'a> {
             let walked = fs.walk(self.call, &place.dentry, &[name.as_name()], !last || follow || directory)?;
             let reached = Place { mount: place.mount, dentry: walked.reached };
             match walked.stop {
+                Stop::End | Stop::Mount if self.ns.hides(&reached) => {
+                    return if last && !dot {
+                        Ok(Resolved::Missing { dir: place, name })
+                    } else {
+                        Err(Errno::Noent.into())
+                    };
+                }
                 Stop::End => self.way.push(reached),
                 Stop::Mount => self.way.push(self.ns.mounted_on(&reached).unwrap_or(Ok(reached))?),
                 Stop::NotDirectory => return Err(Errno::Notdir.into()),

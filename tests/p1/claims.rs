@@ -17,6 +17,7 @@ const LIST: u32 = 0x400;
 const ROOM: u32 = Guest::BUFFER;
 
 mod fdflags {
+    pub(super) const APPEND: u32 = 1;
     pub(super) const DSYNC: u32 = 1 << 1;
     pub(super) const NONBLOCK: u32 = 1 << 2;
     pub(super) const RSYNC: u32 = 1 << 3;
@@ -68,6 +69,22 @@ fn set_flags_with_a_sync_flag_is_inval() {
     for asked in [fdflags::DSYNC, fdflags::RSYNC, fdflags::SYNC] {
         assert_eq!(guest.answer("fd_fdstat_set_flags", args![fd, asked]), Err(Errno::INVAL));
     }
+}
+
+#[test]
+fn set_flags_that_tells_the_sync_flags_it_has_keeps_them() {
+    let mut guest = at_root(MemoryFs::new());
+    let fd = guest.open("file", Open { fdflags: fdflags::SYNC, ..Open::CREATE }).expect("opened");
+    let told = |guest: &mut Guest| {
+        guest.answer("fd_fdstat_get", args![fd, STAT]).expect("told");
+        u32::from(guest.get(STAT + 2, 2)[0])
+    };
+
+    assert_eq!(guest.answer("fd_fdstat_set_flags", args![fd, fdflags::SYNC | fdflags::APPEND]), Ok(()));
+    assert_eq!(told(&mut guest), fdflags::SYNC | fdflags::APPEND);
+    assert_eq!(guest.answer("fd_fdstat_set_flags", args![fd, fdflags::NONBLOCK]), Ok(()));
+    assert_eq!(told(&mut guest), fdflags::SYNC | fdflags::NONBLOCK);
+    assert_eq!(guest.answer("fd_fdstat_set_flags", args![fd, fdflags::DSYNC]), Err(Errno::INVAL));
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod kit;
 mod layout;
 mod limits;
 mod memory_export;
+mod mounts;
 mod pointers;
 mod poll;
 mod races;

@@ -178,6 +178,20 @@ fn no_bytes_at_the_end_of_the_memory_are_well() {
 }
 
 #[test]
+fn results_that_end_where_the_address_space_does_are_put_there() {
+    let mut guest = at_root(files());
+    guest.grow(65_536 - u64::from(Guest::MEMORY >> 16));
+    // The rest are zeros: a clock that has run out.
+    guest.put(SUBSCRIPTION, &7u64.to_le_bytes());
+
+    assert_eq!(guest.answer("fd_readdir", args![Guest::ROOT, 0xffff_ffe0_u32, 32, 0i64, GOOD]), Ok(()));
+    assert_eq!(guest.u32_at(GOOD), 32);
+    assert_eq!(guest.answer("poll_oneoff", args![SUBSCRIPTION, 0xffff_ffe0_u32, 1, GOOD]), Ok(()));
+    assert_eq!(guest.u32_at(GOOD), 1);
+    assert_eq!(guest.get(0xffff_ffe0, 8), 7u64.to_le_bytes());
+}
+
+#[test]
 fn write_with_a_later_room_out_of_bounds_writes_nothing() {
     let mut guest = at_root(files());
     let fd = guest.open("file", Open::READ_WRITE).expect("opened");

@@ -73,6 +73,26 @@ fn a_write_stream_that_waits_permits_nothing_until_it_is_done() {
 }
 
 #[test]
+fn writes_within_the_permit_of_one_that_waits_are_written_behind_it() {
+    let slow = Slow::new(CachePolicy::Shared);
+    let mut guest = slow.guest(Blocking::HandOver);
+    let file = guest.create("cold").expect("opened");
+    let stream = guest.append_stream(file).expect("a stream");
+    let gate = slow.close();
+
+    assert_eq!(guest.check_write(stream), Ok(65_536));
+    for part in ["!", "", "?", "."] {
+        assert_eq!(guest.stream_write("write", stream, part), Ok(()));
+    }
+    assert!(gate.wait_for(2, PATIENCE));
+    assert_eq!(guest.check_write(stream), Ok(0));
+    gate.open();
+    assert_eq!(guest.stream_done("output-stream-blocking-flush", args![stream]), Ok(()));
+    assert_eq!(guest.check_write(stream), Ok(65_536));
+    assert_eq!(guest.read(file, 100, 0), Ok((b"contents!?.".to_vec(), false)));
+}
+
+#[test]
 fn a_write_on_a_worker_that_fails_is_told_by_the_next_question() {
     let slow = Slow::new(CachePolicy::Shared);
     let mut guest = slow.guest(Blocking::HandOver);

@@ -406,14 +406,14 @@ impl Tree {
     }
 
     /// Synthetic children of a directory, which no backend lists.
-    pub(crate) fn synthetic_children(&self, dir: u32) -> Vec<(NameBuf, Arc<Inode>)> {
+    pub(crate) fn synthetic_children(&self, dir: u32) -> Vec<(NameBuf, u32, Arc<Inode>)> {
         let Some(dentry) = self.arena.get(dir).filter(|dentry| dentry.anchors > 0) else { return Vec::new() };
         let Some(state) = &dentry.dir else { return Vec::new() };
-        let children = state.children.iter().filter_map(|child| self.arena.get(child.index));
+        let children = state.children.iter().filter_map(|child| Some((child.index, self.arena.get(child.index)?)));
         children
-            .filter_map(|child| {
+            .filter_map(|(index, child)| {
                 let inode = child.inode.as_ref().filter(|inode| inode.node().is_none())?;
-                Some((child.name.clone(), Arc::clone(inode)))
+                Some((child.name.clone(), index, Arc::clone(inode)))
             })
             .collect()
     }

@@ -1,7 +1,7 @@
 //! Directory lists.
 
 use super::listed::Listed;
-use crate::abi::{Call, Dirent, Errno, Error, Result};
+use crate::abi::{Call, Dirent, Errno, Error, Name, Result};
 use crate::gofer::dentry::{DirList, ListBuilder};
 use crate::gofer::fs::{DentryRef, GoferFs};
 use crate::gofer::stats::Op;
@@ -131,15 +131,20 @@ impl GoferFs {
         let room = self.list_room();
         let mut builder = ListBuilder::new(room);
         let mut complete = true;
+        let synthetic = self.tree.read().synthetic_children(dir.id().index);
+        // What the backend has under such a name is out of sight, like all that a mount covers.
+        let is_covered = |name: Name<'_>| synthetic.iter().any(|(covering, ..)| covering.as_name() == name);
         if let Some(node) = dir.inode().node() {
             let mut listed = Listed::new(self, dir.id());
             let answer = self.bound(call, &[dir.id()], || {
                 builder = ListBuilder::new(room);
                 if !self.coherence.trusts_attributes() {
-                    return self.ask(Op::ReadDir).read_dir(call, node, cookie, &mut |entry| builder.push(&entry));
+                    return self
+                        .ask(Op::ReadDir)
+                        .read_dir(call, node, cookie, &mut |entry| is_covered(entry.name) || builder.push(&entry));
                 }
                 self.ask(Op::ReadDir).read_dir_found(call, node, cookie, &mut |entry, found| {
-                    let taken = builder.push(&entry);
+                    let taken = is_covered(entry.name) || builder.push(&entry);
                     listed.take(call, &entry, found);
                     taken
                 })
@@ -151,18 +156,13 @@ impl GoferFs {
             complete = answer?;
         }
         if complete {
-            self.add_synthetic_entries(dir, &mut builder);
+            let cookie = builder.cookie;
+            for (name, _, inode) in &synthetic {
+                let (ino, file_type) = (inode.key().ino, Some(inode.file_type()));
+                builder.push_always(&Dirent { name: name.as_name(), ino, file_type, cookie });
+            }
         }
         let next = (!complete).then_some(builder.cookie);
         Ok((Arc::new(builder.finish()), next))
-    }
-
-    /// Mount points that the directory itself lacks.
-    fn add_synthetic_entries(&self, dir: &DentryRef, builder: &mut ListBuilder) {
-        let cookie = builder.cookie;
-        for (name, inode) in self.tree.read().synthetic_children(dir.id().index) {
-            let (ino, file_type) = (inode.key().ino, Some(inode.file_type()));
-            builder.push_always(&Dirent { name: name.as_name(), ino, file_type, cookie });
-        }
     }
 }

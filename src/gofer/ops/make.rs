@@ -2,7 +2,7 @@
 
 use crate::abi::{Call, Errno, Error, Mode, Name, OpenFlags, Result};
 use crate::backend::{ErasedCreated, ErasedHandle, ErasedNode, Found, NodeKind};
-use crate::gofer::dentry::{Reached, Tree};
+use crate::gofer::dentry::{Dentry, Reached, Tree};
 use crate::gofer::file::File;
 use crate::gofer::fs::{DentryRef, GoferFs};
 use crate::gofer::inode::Inode;
@@ -40,6 +40,7 @@ impl GoferFs {
         }
         let _guard = self.lock_dir(call, dir.inode())?;
         let node = self.dir_node(dir)?;
+        self.not_a_mount_point(dir, name)?;
         self.bound(call, &[dir.id()], || self.ask(Op::Mkdir).mkdir_unseen(call, node, name, mode))?;
         dir.inode().attr_changed();
         self.changed_here(dir.id());
@@ -148,6 +149,7 @@ impl GoferFs {
     ) -> Result<Arc<Inode>> {
         let guard = self.lock_dir(call, dir.inode())?;
         let node = self.dir_node(dir)?;
+        self.not_a_mount_point(dir, name)?;
         match self.bound(call, &[dir.id()], || op(node)) {
             Ok(found) => {
                 let (inode, spare) = self.known_or_new(found);
@@ -198,6 +200,15 @@ impl GoferFs {
             return Err(Errno::Notdir.into());
         }
         dir.inode().node().ok_or(Error::Errno(Errno::Perm))
+    }
+
+    /// `EEXIST` for a name that a mount keeps: the backend may have none of that name, and what it made under it would be
+    /// out of sight.
+    pub(super) fn not_a_mount_point(&self, dir: &DentryRef, name: Name<'_>) -> Result<()> {
+        let tree = self.tree.read();
+        let kept = tree.get(dir.id()).filter(|dir| dir.is_anchored()).and_then(|dir| tree.child(dir, name));
+        let kept = kept.and_then(|child| tree.get(tree.id(child))).is_some_and(Dentry::is_anchored);
+        if kept { Err(Errno::Exist.into()) } else { Ok(()) }
     }
 
     /// Notes that a name in `dir` came or went: its list, times and link count are old.

@@ -1,6 +1,6 @@
 //! What mounting changes in the tree below.
 
-use crate::abi::{Call, FileType, InodeKey, Mode, Name, Stat, Timespec};
+use crate::abi::{Call, FileType, InodeKey, Mode, Name, NameBuf, Stat, Timespec};
 use crate::gofer::fs::{DentryRef, GoferFs};
 use crate::gofer::inode::Inode;
 use std::sync::Arc;
@@ -42,6 +42,14 @@ impl GoferFs {
         let index = tree.insert(dir.id().index, name, Some(inode), &mut dead)?;
         tree.names_changed(dir.id().index);
         self.reference(&tree, index)
+    }
+
+    /// The names in a directory that only the namespace knows, each with the [`DentryRef::token`] of its dentry.
+    #[must_use]
+    pub fn synthetic_names(&self, dir: &DentryRef) -> Vec<(NameBuf, (usize, u32))> {
+        let (fs, _) = dir.token();
+        let children = self.tree.read().synthetic_children(dir.id().index);
+        children.into_iter().map(|(name, index, _)| (name, (fs, index))).collect()
     }
 
     /// Notes that something is mounted on a dentry (or no longer): walks stop there, it keeps its place, and so do the

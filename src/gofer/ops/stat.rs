@@ -13,7 +13,7 @@ const ASKED_TRIES: usize = 4;
 
 impl GoferFs {
     /// Attributes of what `names` lead to from `start`, put to `out`; false when the way there has a link or a mount, which
-    /// the namespace follows. `ENOENT` and `ENOTDIR` are final. A hit takes no reference and writes nothing that other
+    /// the namespace follows, or ends in what only the namespace knows. `ENOENT` and `ENOTDIR` are final. A hit takes no reference and writes nothing that other
     /// threads read.
     #[inline]
     pub fn stat_at(
@@ -33,6 +33,8 @@ impl GoferFs {
         }
         let walked = self.walk(call, start, names, follow_last)?;
         match walked.stop {
+            // Whether a mount shows it is for the namespace to say.
+            Stop::End if walked.reached.is_synthetic() => Ok(false),
             Stop::End => {
                 *out = match walked.fresh {
                     // An object that is known already may be ahead of what the backend tells.
@@ -60,7 +62,8 @@ impl GoferFs {
         let walk = tree.walk(start.id().index, names, follow_last, |_, _, _| {});
         let answer = match walk.reached {
             Reached::End => {
-                if !tree.inode(walk.at)?.show_attr(out) {
+                let inode = tree.inode(walk.at).filter(|inode| inode.node().is_some())?;
+                if !inode.show_attr(out) {
                     return None;
                 }
                 Ok(())

@@ -70,7 +70,8 @@ impl GoferFs {
             return Ok(true);
         }
         let crossing = self.cross_cached(start, names, follow_last, belief);
-        if crossing.walk.reached != Reached::End {
+        let synthetic = crossing.chain.last().is_some_and(|last| last.inode.node().is_none());
+        if crossing.walk.reached != Reached::End || synthetic {
             return Ok(false);
         }
         match self.check(call, start, names, &crossing, crossing.chain.len(), true)? {

@@ -77,12 +77,13 @@ pub(super) fn fdstat_get(ctx: &mut GoferP1Ctx, memory: &mut GuestMemory<'_>, fd:
     put(memory, out, 8, &stat)
 }
 
-/// Append and non-blocking can be turned on and off, though the latter changes nothing for a file; the sync flags are
-/// fixed at open.
+/// Append and non-blocking can be turned on and off, though the latter changes nothing for a file. The sync flags are
+/// fixed at open: those that it has may be told again, as by `fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_APPEND)`, and are
+/// kept when they are not, as under Linux; any other is `EINVAL`.
 pub(super) fn fdstat_set_flags(ctx: &mut GoferP1Ctx, fd: u32, flags: i32) -> Outcome {
     let flags = encode::fdflags(flags)?;
     let (file, kept) = ctx.table()?.0.file_mut(fd)?;
-    if flags & encode::FDFLAGS_SYNCS != 0 {
+    if flags & encode::FDFLAGS_SYNCS & !*kept != 0 {
         return Err(Errno::Inval.into());
     }
     file.set_append(flags & encode::FDFLAGS_APPEND != 0);

@@ -23,9 +23,10 @@ impl Filling<'_, '_> {
             self.failed = Some(fail);
             return false;
         }
-        // At most the room, which is a u32, and inside the range that was checked.
+        // At most the room, which is a u32, and inside the range that was checked. That may end where the address space
+        // does: nothing is put behind it then.
         let len = u32::try_from(fits.len()).unwrap_or(self.room);
-        self.at += len;
+        self.at = self.at.wrapping_add(len);
         self.room -= len;
         self.room > 0
     }

@@ -32,6 +32,8 @@ pub(super) struct FileOutput {
     /// How much may be written until the guest asks again.
     permit: usize,
     state: State,
+    /// What was taken while a write waits, at most what was permitted with it.
+    behind: Vec<u8>,
 }
 
 /// Writes all of `data`, which loses what is written, and moves `place` behind it.
@@ -52,7 +54,7 @@ impl FileOutput {
     /// A stream that writes to `file` at `place`. Writes that have to wait go to a worker if `can_hand_over` and the
     /// guest's context says so.
     pub(super) fn new(file: Arc<OpenedFile>, place: Place, can_hand_over: bool) -> Self {
-        FileOutput { file, place, can_hand_over, permit: 0, state: State::Idle }
+        FileOutput { file, place, can_hand_over, permit: 0, state: State::Idle, behind: Vec::new() }
     }
 
     /// Tells a failure once; `Closed` ever after.
@@ -65,16 +67,20 @@ impl FileOutput {
     }
 
     fn fail(&mut self, errno: Errno) -> StreamError {
+        self.behind.clear();
         self.state = State::Closed;
         StreamError::LastOperationFailed(errno.into())
     }
 
     /// Writes in the caller, if that need not wait; what is left goes to a worker.
-    fn write_now(&mut self, mut data: Bytes) -> StreamResult<()> {
+    fn write_now(&mut self, data: Bytes) -> StreamResult<()> {
+        self.begin(data).map_err(|error| self.fail(error.errno()))
+    }
+
+    fn begin(&mut self, mut data: Bytes) -> Result<()> {
         let conduct = self.file.conduct();
         let call = conduct.first(self.can_hand_over);
         match write(&self.file, call, &mut data, &mut self.place) {
-            Ok(()) => Ok(()),
             Err(Error::WouldWait) if !call.may_wait => {
                 let (file, mut place) = (Arc::clone(&self.file), self.place);
                 self.state = State::Waiting(Background::start(&conduct.waiting, move |call| {
@@ -83,7 +89,7 @@ impl FileOutput {
                 }));
                 Ok(())
             }
-            Err(error) => Err(self.fail(error.errno())),
+            written => written,
         }
     }
 }
@@ -94,11 +100,18 @@ impl OutputStream for FileOutput {
     /// Otherwise, this function will trap".
     fn write(&mut self, data: Bytes) -> StreamResult<()> {
         self.check()?;
-        if data.len() > self.permit || matches!(self.state, State::Waiting(_)) && !data.is_empty() {
+        if data.len() > self.permit {
             return Err(StreamError::trap("write exceeds what check-write permitted"));
         }
         self.permit -= data.len();
-        if data.is_empty() { Ok(()) } else { self.write_now(data) }
+        match self.state {
+            _ if data.is_empty() => Ok(()),
+            State::Waiting(_) => {
+                self.behind.extend_from_slice(&data);
+                Ok(())
+            }
+            _ => self.write_now(data),
+        }
     }
 
     fn flush(&mut self) -> StreamResult<()> {
@@ -143,13 +156,17 @@ impl OutputStream for FileOutput {
 #[async_trait]
 impl Pollable for FileOutput {
     async fn ready(&mut self) {
-        let State::Waiting(background) = &mut self.state else { return };
-        self.state = match background.await {
-            Ok(place) => {
+        while let State::Waiting(background) = &mut self.state {
+            let done = background.await;
+            self.state = State::Idle;
+            let behind = std::mem::take(&mut self.behind);
+            let begun = done.and_then(|place| {
                 self.place = place;
-                State::Idle
+                if behind.is_empty() { Ok(()) } else { self.begin(behind.into()) }
+            });
+            if let Err(error) = begun {
+                self.state = State::Failed(error.errno());
             }
-            Err(error) => State::Failed(error.errno()),
-        };
+        }
     }
 }

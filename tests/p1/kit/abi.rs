@@ -25,7 +25,9 @@ macro_rules! errnos {
 
 errnos! {
     BADF = 8,
+    BUSY = 10,
     EXIST = 20,
+    FBIG = 22,
     ILSEQ = 25,
     INVAL = 28,
     IO = 29,

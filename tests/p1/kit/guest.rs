@@ -406,6 +406,11 @@ impl Guest {
     }
 
     #[track_caller]
+    pub(crate) fn link(&mut self, old: &str, new: &str) -> Result<()> {
+        self.link_at((Guest::ROOT, old), (Guest::ROOT, new))
+    }
+
+    #[track_caller]
     pub(crate) fn symlink(&mut self, target: &str, path: &str) -> Result<()> {
         self.symlink_at(target, Guest::ROOT, path)
     }
