@@ -15,6 +15,14 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(crate) struct ErasedNode(Arc<dyn Any + Send + Sync>);
 
+#[cfg(test)]
+impl ErasedNode {
+    /// A node of no backend.
+    pub(crate) fn of_none() -> ErasedNode {
+        ErasedNode(Arc::new(()))
+    }
+}
+
 impl fmt::Debug for ErasedNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ErasedNode({:p})", Arc::as_ptr(&self.0))

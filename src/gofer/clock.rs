@@ -16,8 +16,8 @@ pub(super) fn now() -> Timespec {
 /// Whether a stamp by somebody else now would tell no other time than `at`: at most a step of the cheap clock lies
 /// between.
 pub(super) fn is_now(at: Timespec) -> bool {
-    const STEP_NANOS: i64 = 4_000_000;
-    now().to_nanos_signed().saturating_sub(at.to_nanos_signed()) <= STEP_NANOS
+    const STEP_NANOS: u64 = 4_000_000;
+    now().to_nanos_signed().abs_diff(at.to_nanos_signed()) <= STEP_NANOS
 }
 
 /// The time of a change now of what changed last at `last`, and whose times somebody has seen since if `seen`. Linux's

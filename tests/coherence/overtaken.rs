@@ -124,6 +124,23 @@ fn directory_whose_parent_is_found_to_be_another_before_that_is_bound_is_made_in
 }
 
 #[test]
+fn directory_that_is_opened_while_handles_are_short_keeps_its_own_and_goes_on_where_it_is_moved() {
+    let it = Mounted::new(64);
+    it.unbind_sub();
+    let how = OpenHow { directory: true, read: true, follow: true, ..OpenHow::default() };
+    let opened = it.overtake(
+        Op::Restore,
+        || it.root.open_at(CALL, b"sub", how),
+        || {
+            it.budget.relieve(usize::MAX);
+        },
+    );
+    let Ok(Descriptor::Directory(sub)) = opened else { panic!("it opens") };
+    fs::rename(it.host("sub"), it.host("aside")).expect("moved");
+    assert_eq!(sub.stat_at(CALL, b"file", false).map(|stat| stat.size), Ok(8));
+}
+
+#[test]
 fn names_in_an_open_directory_that_is_gone_do_not_exist() {
     let it = Mounted::new(64);
     let how = OpenHow { directory: true, read: true, follow: true, ..OpenHow::default() };

@@ -2,13 +2,15 @@
 //!
 //! In `exclusive` a write is answered before the backend has it. What becomes of an error that comes later ([`errors`],
 //! [`endings`]), in which order things reach the backend and who waits for whom ([`order`]), and what calls do that may
-//! not wait ([`waiting`]).
+//! not wait ([`waiting`]); what there is of writers that never pause ([`going_on`]) and of times that are set ([`times`]).
 #![cfg(feature = "testing")]
 
 mod endings;
 mod errors;
+mod going_on;
 #[path = "../kit/mod.rs"]
 mod kit;
 mod mounted;
 mod order;
+mod times;
 mod waiting;

@@ -7,7 +7,7 @@ use crate::gofer::clock::time_of_change;
 use crate::gofer::handle::HandleSet;
 use crate::gofer::page::DataCell;
 use crate::sync::{Rank, RankedMutex};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 /// An object of the backend, or one that exists only here (`node` is `None`: a mount point that the directory below
@@ -35,28 +35,30 @@ pub(crate) struct Inode {
     /// A file's cached data, while somebody has it open or the page cache has pages of it.
     data: RankedMutex<Weak<DataCell>, { Rank::DataSlot as u8 }>,
     /// [`Inode::MTIME`] and the others.
-    flags: AtomicU8,
+    flags: AtomicU16,
     /// Counts failed write-backs, with the last one's errno: what an open file compares with what it saw.
     failures: AtomicU32,
 }
 
 impl Inode {
     /// The backend does not have the modification time that is known here.
-    pub(crate) const MTIME: u8 = 1 << 0;
+    pub(crate) const MTIME: u16 = 1 << 0;
     /// Likewise the access time.
-    pub(crate) const ATIME: u8 = 1 << 1;
+    pub(crate) const ATIME: u16 = 1 << 1;
     /// Data was cached at some time.
-    const HAD_DATA: u8 = 1 << 2;
+    const HAD_DATA: u16 = 1 << 2;
     /// Somebody has read it from the start to the middle, past the pages.
-    const STREAMED: u8 = 1 << 4;
+    const STREAMED: u16 = 1 << 4;
     /// No guest has seen the times since the last change.
-    const UNSEEN: u8 = 1 << 3;
+    const UNSEEN: u16 = 1 << 3;
     /// It was opened by a name in a directory that was watched.
-    const WATCHED: u8 = 1 << 5;
+    const WATCHED: u16 = 1 << 5;
     /// A peer was asked for its attributes while its name was believed.
-    const ASKED: u8 = 1 << 6;
+    const ASKED: u16 = 1 << 6;
     /// No handle of it tells them without a peer.
-    const UNTOLD: u8 = 1 << 7;
+    const UNTOLD: u16 = 1 << 7;
+    /// A name was given to it here, or may have been: how many it has is for the backend to say.
+    const LINKED: u16 = 1 << 8;
 
     /// An object that the backend found.
     pub(crate) fn new(node: Option<ErasedNode>, stat: &Stat) -> Self {
@@ -72,7 +74,7 @@ impl Inode {
             changes: RankedMutex::new(()),
             target: OnceLock::new(),
             data: RankedMutex::new(Weak::new()),
-            flags: AtomicU8::new(0),
+            flags: AtomicU16::new(0),
             failures: AtomicU32::new(0),
         }
     }
@@ -172,6 +174,8 @@ impl Inode {
         }
         let cell = make();
         *slot = Arc::downgrade(&cell);
+        // An answer about attributes that was asked for before does not know of what is written from now on.
+        self.attr.confirm();
         self.flags.fetch_or(Self::HAD_DATA, Ordering::AcqRel);
         Some(cell)
     }
@@ -179,7 +183,7 @@ impl Inode {
     /// Notes, under the data's lock, a change of the contents.
     #[inline]
     pub(crate) fn note_written(&self, size: u64) {
-        const NOTED: u8 = Inode::MTIME | Inode::UNSEEN;
+        const NOTED: u16 = Inode::MTIME | Inode::UNSEEN;
         let flags = self.flags.load(Ordering::Relaxed) & NOTED;
         let last = self.attr.ctime();
         let time = time_of_change(last, flags & Self::UNSEEN == 0);
@@ -212,14 +216,18 @@ impl Inode {
         }
     }
 
-    /// Notes, under the data's lock, times that the backend does not have yet.
+    /// Notes, under the data's lock, times that the backend does not have yet. A modification time that was set is no
+    /// stamp: the one that the backend takes by itself does not do for it.
     pub(crate) fn note_times(&self, atime: Option<Timespec>, mtime: Option<Timespec>) {
+        if mtime.is_some() {
+            self.seen();
+        }
         self.note_ahead(Self::time_flags(atime.is_some(), mtime.is_some()));
         self.attr.note_times(atime, mtime);
     }
 
     #[inline]
-    fn note_ahead(&self, flags: u8) {
+    fn note_ahead(&self, flags: u16) {
         if self.flags.load(Ordering::Relaxed) & flags != flags {
             self.flags.fetch_or(flags, Ordering::AcqRel);
         }
@@ -231,22 +239,22 @@ impl Inode {
     }
 
     /// The flags of these times.
-    pub(crate) fn time_flags(atime: bool, mtime: bool) -> u8 {
-        (u8::from(atime) * Self::ATIME) | (u8::from(mtime) * Self::MTIME)
+    pub(crate) fn time_flags(atime: bool, mtime: bool) -> u16 {
+        (u16::from(atime) * Self::ATIME) | (u16::from(mtime) * Self::MTIME)
     }
 
     /// Which times the backend does not have yet.
-    pub(crate) fn times_ahead(&self) -> u8 {
+    pub(crate) fn times_ahead(&self) -> u16 {
         self.flags.load(Ordering::Acquire) & (Self::MTIME | Self::ATIME)
     }
 
     /// Notes, under the data's lock, that these times are on their way to the backend, or are the backend's again.
-    pub(crate) fn take_times_ahead(&self, flags: u8) {
+    pub(crate) fn take_times_ahead(&self, flags: u16) {
         self.flags.fetch_and(!flags, Ordering::AcqRel);
     }
 
     /// Takes that back: they did not arrive.
-    pub(crate) fn times_still_ahead(&self, flags: u8) {
+    pub(crate) fn times_still_ahead(&self, flags: u16) {
         self.note_ahead(flags);
     }
 
@@ -284,8 +292,18 @@ impl Inode {
         i32::try_from(failures & 0xff).map_or(Errno::Io, Errno::from_raw)
     }
 
-    /// Notes that one name of it is gone; true when that was the last one.
+    /// Notes that it is about to get a further name.
+    pub(crate) fn note_linked(&self) {
+        self.note_ahead(Self::LINKED);
+    }
+
+    /// Notes that one name of it is gone; true when that was the last one, as far as is known. What was linked here never
+    /// is: a link may have been made whose answer is on its way, or was lost, and its data would be thrown away.
     pub(crate) fn lost_name(&self) -> bool {
+        if self.flags.load(Ordering::Acquire) & Self::LINKED != 0 {
+            self.attr_changed();
+            return false;
+        }
         let version = self.attr_version();
         let mut stat = self.attr().0;
         stat.nlink = if self.is_dir() { 0 } else { stat.nlink.saturating_sub(1) };

@@ -15,12 +15,20 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 #[derive(Debug)]
 pub(crate) struct InodeTable {
     hasher: foldhash::quality::RandomState,
-    inodes: RankedMutex<HashTable<Arc<Inode>>, { Rank::Inodes as u8 }>,
+    inodes: RankedMutex<Known, { Rank::Inodes as u8 }>,
     /// How many inodes make the next sweep due.
     sweep_at: AtomicUsize,
     crowded: AtomicBool,
     /// Counts inodes that left although something was done to their objects here; written under the table's lock.
     left_changed: AtomicU64,
+}
+
+/// What the table knows.
+#[derive(Debug, Default)]
+struct Known {
+    by_key: HashTable<Arc<Inode>>,
+    /// Inodes that nobody referred to when another object with their identity came, until the next sweep.
+    replaced: Vec<Inode>,
 }
 
 const SWEEP_MIN: usize = 1_024;
@@ -29,7 +37,7 @@ impl Default for InodeTable {
     fn default() -> Self {
         InodeTable {
             hasher: foldhash::quality::RandomState::default(),
-            inodes: RankedMutex::new(HashTable::new()),
+            inodes: RankedMutex::new(Known::default()),
             sweep_at: AtomicUsize::new(SWEEP_MIN),
             crowded: AtomicBool::new(false),
             left_changed: AtomicU64::new(0),
@@ -68,10 +76,17 @@ impl InodeTable {
 
     fn find_or_insert_as(&self, node: ErasedNode, stat: &Stat, left: Option<u64>) -> (Arc<Inode>, Option<ErasedNode>) {
         let hash = self.hash(stat.key);
-        let mut inodes = self.inodes.lock();
-        let known = inodes.find(hash, |inode| inode.key() == stat.key && inode.file_type() == stat.file_type);
-        if let Some(inode) = known {
-            return (Arc::clone(inode), Some(node));
+        let mut known = self.inodes.lock();
+        let Known { by_key: inodes, replaced } = &mut *known;
+        let same = |inode: &Arc<Inode>| inode.key() == stat.key && inode.file_type() == stat.file_type;
+        if let Ok(entry) = inodes.find_entry(hash, same) {
+            if Arc::strong_count(entry.get()) > 1 {
+                return (Arc::clone(entry.get()), Some(node));
+            }
+            // Nobody has it any more, so its object may be gone and this be another one with the same number: nothing that
+            // is known of the old one may be taken for this one's.
+            replaced.extend(Arc::into_inner(entry.remove().0).inspect(|inode| self.count_left(inode)));
+            self.crowded.store(true, Ordering::Relaxed);
         }
         if inodes.len() >= self.sweep_at.load(Ordering::Relaxed) {
             self.crowded.store(true, Ordering::Relaxed);
@@ -87,7 +102,8 @@ impl InodeTable {
     /// Lets go of the caller's reference; when only the table's is left the inode leaves it and is handed back, to be
     /// released.
     pub(crate) fn forget(&self, inode: Arc<Inode>) -> Option<Inode> {
-        let mut inodes = self.inodes.lock();
+        let mut known = self.inodes.lock();
+        let inodes = &mut known.by_key;
         // Only this table can raise the count of an inode that nobody else refers to, and it is locked.
         if Arc::strong_count(&inode) == 2 {
             let hash = self.hash(inode.key());
@@ -97,17 +113,19 @@ impl InodeTable {
                 inodes.shrink_if_sparse(|inode| self.hash(inode.key()));
             }
         }
-        drop(inodes);
+        drop(known);
         Arc::into_inner(inode)
     }
 
     /// Takes out inodes that only the table refers to: those whose last other reference was a passing one, dropped
     /// after the dentry had gone. They are handed back for release.
     pub(crate) fn sweep(&self) -> Vec<Inode> {
-        let mut inodes = self.inodes.lock();
-        let lone: Vec<_> =
+        let mut known = self.inodes.lock();
+        let Known { by_key: inodes, replaced } = &mut *known;
+        let mut lone: Vec<_> =
             inodes.extract_if(|inode| Arc::strong_count(inode) == 1).filter_map(Arc::into_inner).collect();
         lone.iter().for_each(|inode| self.count_left(inode));
+        lone.append(replaced);
         self.sweep_at.store((inodes.len() * 2).max(SWEEP_MIN), Ordering::Relaxed);
         lone
     }
@@ -126,7 +144,7 @@ impl InodeTable {
 
     /// Calls `visit` with every inode.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(&Arc<Inode>)) {
-        for inode in self.inodes.lock().iter() {
+        for inode in self.inodes.lock().by_key.iter() {
             visit(inode);
         }
     }
@@ -142,5 +160,34 @@ impl<T> ShrinkIfSparse<T> for HashTable<T> {
         if self.capacity() > 1_024 && self.len() < self.capacity() / 8 {
             self.shrink_to(self.len() * 2, hasher);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::InodeTable;
+    use crate::abi::{FileType, InodeKey, Stat};
+    use crate::backend::ErasedNode;
+
+    #[test]
+    fn inode_that_nobody_has_is_not_taken_for_another_object_of_its_number() {
+        let table = InodeTable::default();
+        let key = InodeKey { dev: 1, ino: 2, birth_ns: None };
+        let stat = Stat { key, file_type: FileType::Regular, size: 10_000, ..Stat::UNKNOWN };
+        let (first, _) = table.find_or_insert(ErasedNode::of_none(), &stat);
+        let passing = first.clone();
+        let (again, spare) = table.find_or_insert(ErasedNode::of_none(), &stat);
+        assert!(std::sync::Arc::ptr_eq(&first, &again) && spare.is_some(), "one that somebody has is the same");
+        drop(again);
+        assert!(table.forget(first).is_none(), "it is still referred to");
+        drop(passing);
+        let left = table.left_changed();
+
+        let (second, spare) = table.find_or_insert(ErasedNode::of_none(), &Stat { size: 0, ..stat });
+
+        assert_eq!((second.attr().0.size, spare.is_none()), (0, true));
+        assert!(table.wants_sweep());
+        assert_eq!(table.sweep().len(), 1, "the old one is given back for release");
+        assert_eq!(table.left_changed(), left, "nothing was done to it");
     }
 }

@@ -49,11 +49,13 @@ impl GoferFs {
         let due = |since: Instant| since.checked_add(self.options.writeback);
         for file in self.dirty.all() {
             let call = Call::WAITING;
-            if due(file.since).is_some_and(|due| due <= sync::monotonic())
-                && let Err(error) = self.bring_out(&call, &file.inode, &file.cell, true)
-            {
-                tracing::warn!(target: "wasi_gofer::gofer", %error, inode = file.inode.key().ino, "write-back failed");
-                self.dirty.postpone(&file.cell, sync::monotonic());
+            let begun = sync::monotonic();
+            if due(file.since).is_some_and(|due| due <= begun) {
+                if let Err(error) = self.bring_out(&call, &file.inode, &file.cell, true) {
+                    tracing::warn!(target: "wasi_gofer::gofer", %error, inode = file.inode.key().ino, "write-back failed");
+                }
+                // What is still listed failed, or is newer than this.
+                self.dirty.postpone(&file.cell, begun);
             }
             self.forget_file(&call, file);
         }
@@ -108,7 +110,9 @@ impl GoferFs {
         // Pages that are rewritten while they are under way are held twice.
         let pages = pages.min(self.pages.pages_max() / 32).max(1);
         let mut from = 0;
-        loop {
+        // What becomes dirty from now on is for the next time: a writer in order would be followed for ever.
+        let Some(last) = cell.read().last_dirty() else { return Ok(()) };
+        while from <= last {
             let (batch, writer) = {
                 let mut data = cell.write();
                 match (data.next_batch(from, pages), &data.writer) {
@@ -117,6 +121,9 @@ impl GoferFs {
                     (Some(_), None) => return Err(Errno::Io.into()),
                 }
             };
+            if from > 0 {
+                call.goes_on(sync::monotonic)?;
+            }
             from = batch.next_page();
             // Each write moves the backend's time, also one whose own time went there before its data.
             inode.times_still_ahead(Inode::MTIME);
@@ -138,6 +145,7 @@ impl GoferFs {
             self.let_go(call, retired.into_iter());
             self.recency.enter(cell, &cleaned);
         }
+        Ok(())
     }
 
     fn write_batch(&self, call: &Call, writer: &ErasedHandle, batch: &Batch) -> Result<()> {

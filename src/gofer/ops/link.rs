@@ -15,6 +15,7 @@ impl GoferFs {
         let _guard = self.lock_dir(call, dir.inode())?;
         let node = self.dir_node(dir)?;
         self.not_a_mount_point(dir, name)?;
+        inode.note_linked();
         let version = inode.attr_version();
         let linked = self.on_object_and(call, of.id(), inode, Some(dir.id()), |object| {
             self.ask(Op::Link).link(call, object, node, name)

@@ -203,15 +203,18 @@ impl GoferFs {
         if !dir.inode().is_dir() {
             return Err(Errno::Notdir.into());
         }
-        if !self.coherence.trusts_names() && dir.inode().node().is_some() && !dir.inode().is_open() {
+        // Held first: what is bound before could be taken again until then.
+        let open = OpenDir::new(dir.clone());
+        if !self.coherence.trusts_names() && dir.inode().node().is_some() {
             match self.bind(call, dir.id()) {
                 Err(Error::Errno(Errno::Stale)) => {
+                    drop(open);
                     self.invalidate(call, dir.id());
                     return Err(Errno::Stale.into());
                 }
                 other => other?,
             }
         }
-        Ok(OpenDir::new(dir.clone()))
+        Ok(open)
     }
 }

@@ -418,9 +418,13 @@ impl FileData {
         self.budget.give_pages(before - self.pages.len());
     }
 
-    /// Notes that the file is at least `size` bytes long.
+    /// Notes that the file is at least `size` bytes long. A fill that is under way took what is behind the end it knew
+    /// for zeros.
     pub(crate) fn grow(&mut self, size: u64) {
-        self.size = self.size.max(size);
+        if size > self.size {
+            self.generation += 1;
+            self.size = size;
+        }
     }
 
     /// Notes that the file was cut, or extended by a hole. `cleaned` is told a page that is to be queued.
@@ -482,6 +486,11 @@ impl FileData {
             pieces.push(Piece { index: *index, bytes, span: page.dirty });
         }
         Some(Batch { offset, pieces })
+    }
+
+    /// The last page with dirty bytes.
+    pub(crate) fn last_dirty(&self) -> Option<u64> {
+        self.dirty.last().copied()
     }
 
     /// Notes that a batch is in the backend: its pages are clean, but for those that were written since. `cleaned` is

@@ -279,3 +279,13 @@ fn evict_behind_a_long_scan_leaves_the_pages_that_are_used() {
     (1_000..1_400).for_each(load);
     assert_eq!((0..50).filter(|index| touch(&cell, *index)).count(), 50);
 }
+
+#[test]
+fn fill_from_before_the_file_was_found_to_be_longer_is_of_an_older_generation() {
+    let cell = DataCell::new(100, PAGE, &budget(8));
+    let before = cell.read().generation();
+    cell.write().grow(100);
+    assert_eq!(cell.read().generation(), before, "nothing is new");
+    cell.write().grow(1_000);
+    assert_ne!(cell.read().generation(), before, "bytes behind its end would be taken for zeros");
+}
