@@ -12,7 +12,7 @@ use super::options::FsOptions;
 use super::page::{PageBudget, PageCeiling, Recency};
 use super::stats::{FsStats, Op, Stats};
 use super::watches::Watches;
-use crate::abi::{Call, Errno, FileType, Result, StatFs};
+use crate::abi::{Call, Errno, FileType, Name, Result, StatFs};
 use crate::backend::{ErasedBackend, ErasedHandle, ErasedNode, SharedBackend};
 use crate::sync::{Background, Rank, RankedMutex, Sharded, pause};
 use std::fmt;
@@ -86,6 +86,7 @@ impl GoferFs {
         let inodes = InodeTable::default();
         let (root_inode, _) = inodes.find_or_insert(found.node, &found.stat);
         let tree = Tree::new(Arc::clone(&root_inode));
+        let tree = if coherence.trusts_names() { tree.with_trusted_names() } else { tree };
         let root = tree.id(tree.root());
         let pages = PageBudget::new(options.page_cache_bytes, options.page_bytes, ceiling);
         Ok(Arc::new(GoferFs {
@@ -303,6 +304,21 @@ impl GoferFs {
         }
     }
 
+    /// Throws a cached name out that proved stale in the place where it was asked about, unless it was moved from there
+    /// meanwhile; whether it was.
+    pub(super) fn invalidate_at(&self, call: &Call, id: DentryId, (dir, name): (DentryId, Name<'_>)) -> bool {
+        let mut moved = false;
+        self.commit(call, |tree, dead| {
+            let Some((in_dir, own)) = tree.location(id) else { return };
+            moved = in_dir != dir || own.as_name() != name;
+            if !moved && tree.get(id).is_some_and(|dentry| !dentry.is_anchored()) {
+                tree.detach(id.index, dead);
+                tree.names_changed(dir.index);
+            }
+        });
+        moved
+    }
+
     /// Throws a cached name out that proved stale.
     pub(super) fn invalidate(&self, call: &Call, id: DentryId) {
         self.commit(call, |tree, dead| {
@@ -371,7 +387,8 @@ impl GoferFs {
         self.after(&Call::WAITING);
         let lone = self.inodes.sweep();
         self.release_inodes(&Call::WAITING, lone);
-        let table = self.watches.lock();
+        let mut table = self.watches.lock();
+        self.watches.give_back_left(&mut table);
         let tree = self.tree.read();
         tree.check()?;
         let watched = tree.watched();

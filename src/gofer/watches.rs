@@ -1,6 +1,7 @@
 //! The backend's change queue, and which directories it watches for this cache.
 
 use super::dentry::{DentryId, FreedWatch};
+use super::wait;
 use crate::abi::Call;
 use crate::backend::{ErasedQueue, WatchId};
 use crate::sync::{Rank, RankedGuard, RankedMutex};
@@ -10,6 +11,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// The queue and the watches of one cache.
 ///
@@ -31,6 +33,8 @@ pub(crate) struct Watches {
     /// Most watches; less than was asked for where the system gives no more.
     limit: AtomicUsize,
     table: RankedMutex<Table, { Rank::Watches as u8 }>,
+    /// Watches that are to be given back, and were not while somebody else had the table: at most those in it.
+    left: RankedMutex<Vec<FreedWatch>, { Rank::Graveyard as u8 }>,
     count: AtomicUsize,
     drains: AtomicU64,
     overflows: AtomicU64,
@@ -49,6 +53,9 @@ pub(crate) struct Table {
     /// Answers up to the last drain.
     answered: u64,
 }
+
+/// How long the table is waited for by those who can do without: longer than it is held for anything but a backend.
+const SOON: Duration = Duration::from_millis(5);
 
 /// Answers between two drains from which on the queue pays: a drain takes as long as asking about so many names.
 const PAYS: u64 = 8;
@@ -69,6 +76,7 @@ impl Watches {
             wanted: AtomicU32::new(0),
             limit: AtomicUsize::new(limit),
             table: RankedMutex::new(Table::default()),
+            left: RankedMutex::new(Vec::new()),
             count: AtomicUsize::new(0),
             drains: AtomicU64::new(0),
             overflows: AtomicU64::new(0),
@@ -123,9 +131,14 @@ impl Watches {
         self.table.lock()
     }
 
-    /// As [`Watches::lock`], if the caller may wait or need not: a backend may take its time over a watch.
+    /// As [`Watches::lock`], unless the call ends before, or may not wait: a backend takes its time over a watch.
     pub(crate) fn lock_for(&self, call: &Call) -> Option<RankedGuard<'_, Table>> {
-        if call.may_wait { Some(self.table.lock()) } else { self.table.try_lock() }
+        wait::lock(call, &self.table).ok()
+    }
+
+    /// As [`Watches::lock`], if it takes no longer than changing the table does.
+    pub(crate) fn lock_soon(&self) -> Option<RankedGuard<'_, Table>> {
+        self.table.try_lock_for(SOON)
     }
 
     /// Most watches.
@@ -196,11 +209,22 @@ impl Watches {
         }
     }
 
-    /// As [`Watches::let_go`], for those who do not hold the lock.
+    /// As [`Watches::let_go`], for those who do not hold the lock, and who wait for no backend: what cannot be given back
+    /// now is by who takes the lock next for a change.
     pub(crate) fn give_back(&self, freed: &[FreedWatch]) {
-        if !freed.is_empty() {
-            self.let_go(&mut self.lock(), freed);
+        if freed.is_empty() {
+            return;
         }
+        match self.lock_soon() {
+            Some(mut table) => self.let_go(&mut table, freed),
+            None => self.left.lock().extend_from_slice(freed),
+        }
+    }
+
+    /// Gives back what [`Watches::give_back`] left.
+    pub(crate) fn give_back_left(&self, table: &mut Table) {
+        let left = std::mem::take(&mut *self.left.lock());
+        self.let_go(table, &left);
     }
 
     fn counted(&self, table: &Table) {

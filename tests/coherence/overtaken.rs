@@ -30,6 +30,10 @@ struct Mounted {
 
 impl Mounted {
     fn new(dentry_cache_limit: usize) -> Mounted {
+        Mounted::with(CachePolicy::Shared, dentry_cache_limit)
+    }
+
+    fn with(policy: CachePolicy, dentry_cache_limit: usize) -> Mounted {
         let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a fresh directory");
         for name in ["sub", "other"] {
             fs::create_dir(dir.path().join(name)).expect("made");
@@ -40,7 +44,7 @@ impl Mounted {
         let inner = DirectFs::open_ambient(dir.path()).expect("opened").with_budget(Arc::clone(&budget));
         let backend = Faulty::new(inner);
         let plan = Arc::clone(backend.plan());
-        let fs = FsOptions { dentry_cache_limit, watches: 0, ..FsOptions::with_policy(CachePolicy::Shared) };
+        let fs = FsOptions { dentry_cache_limit, watches: 0, ..FsOptions::with_policy(policy) };
         let mut builder = Gofer::builder();
         builder.mount("/", backend, MountOptions { read_only: false, fs });
         let gofer = builder.build().expect("mounted");
@@ -51,6 +55,14 @@ impl Mounted {
 
     fn host(&self, path: &str) -> PathBuf {
         self.dir.path().join(path)
+    }
+
+    fn open(&self, path: &str) -> OpenDirectory {
+        let how = OpenHow { directory: true, read: true, follow: true, ..OpenHow::default() };
+        match self.root.open_at(CALL, path.as_bytes(), how) {
+            Ok(Descriptor::Directory(dir)) => *dir,
+            other => panic!("it is no open directory: {other:?}"),
+        }
     }
 
     fn size(&self, path: &str) -> Result<u64, Error> {
@@ -127,15 +139,13 @@ fn directory_whose_parent_is_found_to_be_another_before_that_is_bound_is_made_in
 fn directory_that_is_opened_while_handles_are_short_keeps_its_own_and_goes_on_where_it_is_moved() {
     let it = Mounted::new(64);
     it.unbind_sub();
-    let how = OpenHow { directory: true, read: true, follow: true, ..OpenHow::default() };
-    let opened = it.overtake(
+    let sub = it.overtake(
         Op::Restore,
-        || it.root.open_at(CALL, b"sub", how),
+        || it.open("sub"),
         || {
             it.budget.relieve(usize::MAX);
         },
     );
-    let Ok(Descriptor::Directory(sub)) = opened else { panic!("it opens") };
     fs::rename(it.host("sub"), it.host("aside")).expect("moved");
     assert_eq!(sub.stat_at(CALL, b"file", false).map(|stat| stat.size), Ok(8));
 }
@@ -143,8 +153,7 @@ fn directory_that_is_opened_while_handles_are_short_keeps_its_own_and_goes_on_wh
 #[test]
 fn names_in_an_open_directory_that_is_gone_do_not_exist() {
     let it = Mounted::new(64);
-    let how = OpenHow { directory: true, read: true, follow: true, ..OpenHow::default() };
-    let Ok(Descriptor::Directory(sub)) = it.root.open_at(CALL, b"sub", how) else { panic!("it opens") };
+    let sub = it.open("sub");
     fs::remove_dir_all(it.host("sub")).expect("removed");
     assert_eq!(it.size("sub"), Err(Errno::Noent.into()));
     assert_eq!(sub.stat_at(CALL, b"file", false).map(drop), Err(Errno::Noent.into()));
@@ -154,9 +163,8 @@ fn names_in_an_open_directory_that_is_gone_do_not_exist() {
 #[test]
 fn rename_into_a_directory_that_was_below_before_others_moved_it_makes_no_circle() {
     let it = Mounted::new(64);
-    let how = OpenHow { directory: true, read: true, follow: true, ..OpenHow::default() };
     fs::create_dir_all(it.host("sub/between/below")).expect("made");
-    let Ok(Descriptor::Directory(below)) = it.root.open_at(CALL, b"sub/between/below", how) else { panic!("it opens") };
+    let below = it.open("sub/between/below");
     fs::rename(it.host("sub/between"), it.host("elsewhere")).expect("moved");
     assert_eq!(it.root.rename_at(CALL, b"sub", &below, b"in"), Ok(()));
     it.gofer.check_invariants().expect("the cache is in order");
@@ -166,4 +174,85 @@ fn rename_into_a_directory_that_was_below_before_others_moved_it_makes_no_circle
     assert_eq!(below.rename_at(CALL, b"in/file", &it.root, b"file"), Ok(()));
     assert!(it.host("file").exists());
     assert_eq!(it.size("sub"), Err(Errno::Noent.into()));
+}
+
+/// Policies that answer names from the cache.
+const TRUSTING: [CachePolicy; 2] = [CachePolicy::Exclusive, CachePolicy::Writethrough];
+
+#[test]
+fn directory_of_which_nobody_knows_whether_it_was_moved_is_one_through_a_descriptor_and_by_its_path() {
+    for policy in TRUSTING {
+        for errno in [Errno::Io, Errno::Timedout] {
+            let it = Mounted::with(policy, 64);
+            let sub = it.open("sub");
+            it.plan.fail(Op::Rename, 1, errno);
+            assert_eq!(it.root.rename_at(CALL, b"sub", &it.root, b"moved"), Err(errno.into()));
+            assert_eq!(it.size("sub/new"), Err(Errno::Noent.into()), "{policy}: it is known to be missing");
+
+            sub.create_directory_at(CALL, b"new").expect("made");
+            assert!(it.size("sub/new").is_ok(), "{policy} {errno}: made through the descriptor, seen by the path");
+            it.root.remove_directory_at(CALL, b"sub/new").expect("removed");
+            assert_eq!(sub.stat_at(CALL, b"new", false).map(drop), Err(Errno::Noent.into()), "{policy} {errno}");
+            it.root.rename_at(CALL, b"sub", &it.root, b"moved").expect("moved");
+            assert_eq!(sub.stat_at(CALL, b"file", false).map(|stat| stat.size), Ok(8), "{policy} {errno}");
+            assert_eq!(it.size("moved/file"), Ok(8), "{policy} {errno}");
+        }
+    }
+}
+
+#[test]
+fn directory_that_is_removed_and_open_is_not_another_one_that_is_made_in_its_place() {
+    for policy in TRUSTING {
+        let it = Mounted::with(policy, 64);
+        it.root.create_directory_at(CALL, b"new").expect("made");
+        let old = it.open("new");
+        it.root.remove_directory_at(CALL, b"new").expect("removed");
+        it.root.create_directory_at(CALL, b"new").expect("made");
+        it.root.create_directory_at(CALL, b"new/in").expect("made");
+        assert_eq!(old.stat_at(CALL, b"in", false).map(drop), Err(Errno::Noent.into()), "{policy}");
+        assert!(it.size("new/in").is_ok(), "{policy}");
+    }
+}
+
+#[test]
+fn open_directory_below_one_that_another_guest_moves_meanwhile_is_not_lost() {
+    for policy in TRUSTING {
+        let it = Mounted::with(policy, 64);
+        fs::create_dir_all(it.host("above/below")).expect("made");
+        fs::write(it.host("above/below/file"), "x").expect("written");
+        let below = it.open("above/below");
+        it.budget.relieve(usize::MAX);
+        let size = || below.stat_at(CALL, b"file", false).map(|stat| stat.size);
+        // It is moved, and nobody has heard of that yet, when the descriptor is used without a handle.
+        let moved = it.overtake(
+            Op::Rename,
+            || it.root.rename_at(CALL, b"above", &it.root, b"moved"),
+            || {
+                let _at_that_moment = size();
+            },
+        );
+        assert_eq!(moved, Ok(()));
+        assert_eq!(size(), Ok(1), "{policy}");
+        assert_eq!(it.size("moved/below/file"), Ok(1), "{policy}");
+    }
+}
+
+#[test]
+fn open_directory_whose_way_is_moved_while_it_is_looked_for_is_looked_for_where_it_is_now() {
+    for policy in TRUSTING {
+        let it = Mounted::with(policy, 64);
+        fs::create_dir_all(it.host("above/below")).expect("made");
+        fs::write(it.host("above/below/file"), "x").expect("written");
+        let below = it.open("above/below");
+        it.budget.relieve(usize::MAX);
+        let gate = it.plan.hold(Op::Restore);
+        let size = scope(|scope| {
+            let looking = scope.spawn(|| below.stat_at(CALL, b"file", false).map(|stat| stat.size));
+            assert!(gate.wait_for(1, PATIENCE), "it is looked for under its old name");
+            it.root.rename_at(CALL, b"above", &it.root, b"moved").expect("moved");
+            gate.open();
+            looking.join().expect("no panic")
+        });
+        assert_eq!(size, Ok(1), "{policy}");
+    }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread::scope;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use wasi_gofer::abi::{Call, Errno, Error, Stat};
+use wasi_gofer::abi::{Call, CancelToken, Errno, Error, Stat};
 use wasi_gofer::backend::WatchId;
 use wasi_gofer::backend::faulty::{Announced, FaultPlan, Faulty, Op, QueueScript};
 use wasi_gofer::vfs::{Descriptor, OpenDirectory, OpenFile, OpenHow};
@@ -404,6 +404,39 @@ fn watch_over_the_budget_takes_the_place_of_one_that_does_not_serve() {
     assert_eq!(it.gofer.stats()[0].fs.watches, 1);
     fs::write(it.host("dir/new"), "").expect("made");
     assert_eq!(names(&dir), ["file", "new", "sub"]);
+}
+
+#[test]
+fn calls_beside_one_that_takes_a_watch_end_with_their_deadline_and_cancel() {
+    let it = Mounted::new();
+    it.warm("new");
+    scope(|scope| {
+        let gate = it.plan.hold(Op::Watch);
+        let watching = scope.spawn(|| it.warm("dir/new"));
+        assert!(gate.wait_for(1, PATIENCE), "a backend takes its time over a watch");
+        // There is something to be applied, by whoever has the table of the watches, which is taken.
+        it.script.announce_name(Mounted::watch(1), "other").expect("a name");
+        let cancel = CancelToken::new();
+        let late = Call { deadline: Instant::now().checked_add(Duration::from_millis(50)), ..Call::WAITING };
+        let ended = Call { cancel: Some(cancel.clone()), ..Call::WAITING };
+        for call in [late, ended] {
+            let it = &it;
+            let looking = scope.spawn(move || it.root.stat_at(&call, b"new", false).is_ok());
+            std::thread::sleep(Duration::from_millis(20));
+            cancel.cancel();
+            let end = Instant::now() + PATIENCE;
+            while !looking.is_finished() {
+                if Instant::now() > end {
+                    gate.open();
+                    panic!("a look hears of no deadline and no cancel");
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        gate.open();
+        watching.join().expect("no panic");
+    });
+    assert!(!it.exists("new"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Names: the tree of dentries, their recency, and the lists of directories.
 
 mod arena;
+mod astray;
 mod cache;
 mod dir_state;
 mod id;

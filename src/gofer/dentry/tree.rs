@@ -1,6 +1,7 @@
 //! The dentries of one mount and how they hang together.
 
 use super::arena::{Arena, Dentry};
+use super::astray::Astray;
 use super::dir_state::{Child, DirState, FreedWatch};
 use super::id::{DentryId, NIL};
 use super::list::DirList;
@@ -58,6 +59,7 @@ pub(crate) struct Tree {
     lists: VecDeque<DentryId>,
     /// Watches whose directories left the tree, to be given back behind the lock.
     pub(super) freed_watches: Vec<FreedWatch>,
+    pub(super) astray: Astray,
 }
 
 /// Estimated bytes of a dentry: its place in the arena and in its parent's table, at their usual load.
@@ -65,7 +67,7 @@ const DENTRY_BYTES: usize = std::mem::size_of::<Dentry>() + 8 + 12;
 /// Estimated bytes of an inode: itself, its count, the backend's node and its place in the inode table.
 const INODE_BYTES: usize = std::mem::size_of::<Inode>() + 16 + 64 + 12;
 
-fn cost(dentry: &Dentry) -> usize {
+pub(super) fn cost(dentry: &Dentry) -> usize {
     DENTRY_BYTES + dentry.name.heap_bytes() + if dentry.inode.is_some() { INODE_BYTES } else { 0 }
 }
 
@@ -87,6 +89,7 @@ impl Tree {
             list_bytes: 0,
             lists: VecDeque::new(),
             freed_watches: Vec::new(),
+            astray: Astray::default(),
         }
     }
 
@@ -229,6 +232,12 @@ impl Tree {
             }
             self.detach(index, dead);
         }
+        if let Some(inode) = &inode
+            && let Some(index) = self.bring_back(dir, name, inode)
+        {
+            dead.extend(Some(Arc::clone(inode)));
+            return Some(index);
+        }
         let negative = inode.is_none();
         let index = self.arena.insert(|stamp| new_dentry(stamp, dir, name.to_buf(), inode))?;
         self.bytes += self.arena.get(index).map_or(0, cost);
@@ -282,6 +291,7 @@ impl Tree {
             dentry.parent = NIL;
             dentry.detached = true;
             if dentry.refs.load(Ordering::Acquire) > 0 || dentry.anchors > 0 {
+                self.went_astray(index);
                 continue;
             }
             doomed.extend(self.remove(index, dead));
@@ -302,7 +312,11 @@ impl Tree {
     /// Removes a dentry that is out of its parent's table; its children are handed back, to be detached.
     fn remove(&mut self, index: u32, dead: &mut Vec<Arc<Inode>>) -> Vec<u32> {
         self.drop_list(index);
+        let id = self.id(index);
         let Some(dentry) = self.arena.remove(index) else { return Vec::new() };
+        if let Some(inode) = dentry.inode.as_ref().filter(|_| dentry.detached) {
+            self.is_not_astray(inode, id);
+        }
         self.bytes = self.bytes.saturating_sub(cost(&dentry));
         if let Some(watch) = dentry.dir.as_ref().and_then(|state| state.watch.as_ref()) {
             self.freed_watches.push(FreedWatch { id: watch.id, dir: DentryId { index, stamp: dentry.stamp } });
@@ -473,7 +487,7 @@ impl Tree {
     }
 
     /// Enters a dentry into its parent's table; the parent is no leaf any more.
-    fn hang(&mut self, dir: u32, index: u32) {
+    pub(super) fn hang(&mut self, dir: u32, index: u32) {
         let Some(name) = self.arena.get(index).map(|dentry| dentry.name.clone()) else { return };
         let child = Child { hash: self.hash(name.as_name()), index };
         if let Some(state) = self.state(dir) {

@@ -88,14 +88,16 @@ impl GoferFs {
                 continue;
             };
             let id = at;
-            let at = Location { dir, name: located.name.as_name() };
-            match self.ask(Op::Restore).restore(call, node, at, inode.key()) {
+            let name = located.name.as_name();
+            match self.ask(Op::Restore).restore(call, node, Location { dir, name }, inode.key()) {
                 Ok(()) => drop(chain.pop()),
                 Err(Error::Unbound) => chain.push(located.dir_id),
                 Err(Error::Errno(Errno::Stale | Errno::Noent | Errno::Notdir | Errno::Loop)) => {
-                    // Another one has its name: whoever looks again finds that.
-                    self.invalidate(call, id);
-                    return Err(Errno::Stale.into());
+                    // Another one has its name: whoever looks again finds that. One that was moved here meanwhile is
+                    // looked for where it is now.
+                    if !self.invalidate_at(call, id, (located.dir_id, name)) {
+                        return Err(Errno::Stale.into());
+                    }
                 }
                 Err(error) => return Err(error),
             }

@@ -185,7 +185,7 @@ impl GoferFs {
         for ((asked, stat), version) in questions.iter().zip(&*stats).zip(versions) {
             let inode = &asked.crossed.inode;
             if stat.key != inode.key() || stat.file_type != inode.file_type() {
-                self.invalidate(call, asked.crossed.id);
+                self.invalidate_at(call, asked.crossed.id, (asked.crossed.dir, asked.name));
                 return Ok(Asked::Changed);
             }
             if inode.store_attr(stat, version) {
@@ -198,7 +198,7 @@ impl GoferFs {
             (Ok(()), _) => Ok(Asked::Valid),
             (Err(Error::Unbound), Some(_)) => Ok(Asked::Unbound),
             (Err(Error::Errno(Errno::Noent | Errno::Notdir)), Some(failed)) => {
-                self.invalidate(call, failed.crossed.id);
+                self.invalidate_at(call, failed.crossed.id, (failed.crossed.dir, failed.name));
                 Ok(Asked::Changed)
             }
             (Err(error), _) => Err(error),
@@ -221,8 +221,13 @@ impl GoferFs {
                 if error != Error::Errno(Errno::Stale) {
                     return Err(error);
                 }
-                self.invalidate(call, failed.dir);
-                if failed.dir == start { Err(error) } else { Ok(false) }
+                if failed.dir == start {
+                    return Err(error);
+                }
+                if self.tree.read().is_ancestor(start.index, failed.dir.index) {
+                    self.invalidate(call, failed.dir);
+                }
+                Ok(false)
             }
         }
     }

@@ -10,12 +10,12 @@ use crate::gofer::stats::Op;
 use std::sync::Arc;
 
 impl GoferFs {
-    /// Asks the backend for `names[used..]` from `dir`, caches what the policy allows, and answers as the walk. `None`
+    /// Asks the backend for `names[used..]` from `dir`, which `start` led to, caches what the policy allows, and answers as the walk. `None`
     /// when the answer was overtaken and the walk is to be done again.
     pub(super) fn fetch(
         self: &Arc<Self>,
         call: &Call,
-        dir: DentryId,
+        (start, dir): (DentryId, DentryId),
         used: usize,
         names: &[Name<'_>],
         follow_last: bool,
@@ -51,9 +51,15 @@ impl GoferFs {
                 if error != Error::Errno(Errno::Stale) {
                     return Err(error);
                 }
-                // The directory itself is another one by now. One that the walk began in was the caller's to find.
-                self.invalidate(call, dir);
-                if used > 0 { Ok(None) } else { Err(error) }
+                // The directory is another one by now, or one above it is, which is out of the cache then, and takes nothing
+                // with it that others hold. One that the walk began in was the caller's to find.
+                if used == 0 {
+                    return Err(error);
+                }
+                if self.tree.read().is_ancestor(start.index, dir.index) {
+                    self.invalidate(call, dir);
+                }
+                Ok(None)
             }
         }
     }

@@ -206,14 +206,7 @@ impl GoferFs {
         // Held first: what is bound before could be taken again until then.
         let open = OpenDir::new(dir.clone());
         if !self.coherence.trusts_names() && dir.inode().node().is_some() {
-            match self.bind(call, dir.id()) {
-                Err(Error::Errno(Errno::Stale)) => {
-                    drop(open);
-                    self.invalidate(call, dir.id());
-                    return Err(Errno::Stale.into());
-                }
-                other => other?,
-            }
+            self.bind(call, dir.id())?;
         }
         Ok(open)
     }

@@ -101,6 +101,9 @@ impl GoferFs {
 
     /// Notes that an object lost a name; when it was the last, what is kept for later opens goes.
     pub(super) fn name_gone(&self, call: &Call, inode: Arc<Inode>) {
+        if inode.is_dir() && self.coherence.trusts_names() {
+            self.tree.write().was_removed(&inode);
+        }
         if inode.lost_name() && !inode.is_open() {
             if let Some(cell) = inode.cell() {
                 self.discard(call, &inode, &cell);

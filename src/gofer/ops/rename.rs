@@ -23,6 +23,7 @@ impl GoferFs {
         let _guards = self.lock_for_rename(call, old_dir, new_dir)?;
         let (old_node, new_node) = (self.dir_node(old_dir)?, self.dir_node(new_dir)?);
         let moved = self.target_of_change(call, old_dir, old_name)?;
+        let dentry = self.directory_called(old_dir, old_name);
         let replaced = self.target_of_change(call, new_dir, new_name)?;
         if let (Some(from), Some(_)) = (&moved, &replaced) {
             // Whoever replaces a file by a new one must find the one or the other, whatever happens.
@@ -58,6 +59,10 @@ impl GoferFs {
         self.commit(call, |tree, dead| {
             let (old, new) = (old_dir.id().index, new_dir.id().index);
             tree.rename((old, old_name), (new, new_name), dead);
+            if let Some(dentry) = &dentry {
+                // Somebody found its old name gone, and threw it out with all below it that others hold.
+                tree.reattach(dentry.id(), new, new_name);
+            }
             Self::dir_changed(tree, old_dir);
             Self::dir_changed(tree, new_dir);
             if self.coherence.may_cache_negative() {
@@ -73,6 +78,14 @@ impl GoferFs {
             self.name_gone(call, replaced);
         }
         Ok(())
+    }
+
+    /// The directory that a name is known to be of, held: it is to be found when it was moved.
+    fn directory_called(self: &Arc<Self>, dir: &DentryRef, name: Name<'_>) -> Option<DentryRef> {
+        let tree = self.tree.read();
+        let index = tree.child_of(dir.id().index, name)?;
+        tree.inode(index).filter(|inode| inode.is_dir())?;
+        self.reference(&tree, index)
     }
 
     /// Locks one directory, or two under the rename lock: ancestor first, else by key.

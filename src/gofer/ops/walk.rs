@@ -84,7 +84,7 @@ impl GoferFs {
         match walk.reached {
             Reached::Unknown => {
                 drop(tree);
-                self.fetch(call, at, walk.used, names, follow_last)
+                self.fetch(call, (start.id(), at), walk.used, names, follow_last)
             }
             Reached::Negative => {
                 self.stats.negative_hit();
@@ -117,7 +117,7 @@ impl GoferFs {
         let (walk, at) = (crossing.walk, crossing.at);
         self.stats.hits(walk.used);
         if matches!(walk.reached, Reached::Unknown | Reached::Negative) && !crossing.missing {
-            return self.fetch(call, at, walk.used, names, follow_last);
+            return self.fetch(call, (start.id(), at), walk.used, names, follow_last);
         }
         if crossing.missing {
             self.stats.negative_hit();

@@ -46,6 +46,7 @@ impl GoferFs {
         let mut dead = Vec::new();
         // Who may not wait for somebody who drains asks the backend instead.
         let Some(mut table) = self.watches.lock_for(call) else { return };
+        self.watches.give_back_left(&mut table);
         for _ in 0..ROUNDS {
             if queue.is_empty() {
                 break;
@@ -159,6 +160,7 @@ impl GoferFs {
         let Some(node) = inode.node() else { return false };
         for attempt in 0..2 {
             let Some(mut table) = self.watches.lock_for(call) else { return false };
+            self.watches.give_back_left(&mut table);
             if self.tree.read().is_watched(dir.index) || !self.make_room(&mut table) {
                 self.tree.read().chill(dir);
                 return false;
@@ -224,8 +226,8 @@ impl GoferFs {
             let tree = self.tree.read();
             tree.get(dir).is_some() && tree.changed_by_us(dir.index)
         };
-        if noisy {
-            let mut table = self.watches.lock();
+        // Where the table is not to be had soon, the next change is as noisy.
+        if noisy && let Some(mut table) = self.watches.lock_soon() {
             let mut tree = self.tree.write();
             let Some(id) = tree.watch_id(dir) else { return };
             tree.chill(dir);
