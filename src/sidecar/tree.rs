@@ -318,8 +318,18 @@ impl Tree {
         self.put(second, one);
     }
 
+    /// Gives `node` a place. Where that is below itself, by what is known here, others had moved some of that away before, or
+    /// the host had not allowed it: then the directory of the place loses its own, which led by what is not there. It goes
+    /// on for as long as it is held, and `node` in it. With a circle each way up would be endless, and hold itself for ever.
     fn put(&self, node: Option<Arc<Node>>, (parent, name): (&Arc<Node>, Name<'_>)) {
         let Some(node) = node else { return };
+        if node.file_type == FileType::Directory && parent.is_below(&node) {
+            parent.displace();
+        }
+        // What was at the name was another by then, as nothing goes into itself.
+        if Arc::ptr_eq(parent, &node) {
+            return;
+        }
         let place = Place { parent: Arc::clone(parent), name: name.to_buf() };
         let former = node.place.lock().replace(place);
         parent.children.lock().insert(name.to_buf(), Arc::downgrade(&node));
@@ -375,6 +385,14 @@ impl Node {
             (Shape::Directory(slot), _) => slot.get(),
             (Shape::Leaf, _) => Err(Errno::Notdir.into()),
         }
+    }
+
+    /// Whether it is `node` or below it: as many steps as it is deep, as the kernel takes for each rename of a directory.
+    fn is_below(self: &Arc<Node>, node: &Arc<Node>) -> bool {
+        let mut above = std::iter::successors(Some(Arc::clone(self)), |at| {
+            at.place.lock().as_ref().map(|place| Arc::clone(&place.parent))
+        });
+        above.any(|at| Arc::ptr_eq(&at, node))
     }
 
     fn take_child(&self, name: Name<'_>) -> Option<Arc<Node>> {
