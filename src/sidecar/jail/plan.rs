@@ -128,7 +128,7 @@ impl Jail {
     ///
     /// An error leaves the process somewhere on the way: it is to end. In [`JailMode::Auto`] those alone are errors
     /// without which nothing else would hold: several threads, unknown descriptors, a directory among those that are
-    /// kept, ids without a map, a parent that has ended.
+    /// kept, maps of ids that are refused behind a trial in which they were not, a parent that has ended.
     pub fn enter(self) -> Result<InForce, StepError> {
         // To be known inside, where it cannot be asked.
         processors();
