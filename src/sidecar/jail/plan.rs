@@ -71,7 +71,7 @@ impl Jail {
     }
 
     /// How many threads may be started in the jail at once, beside the first; 0 unless this says otherwise. The number is
-    /// enforced where there is a user namespace and the user is not root; that there are none always.
+    /// enforced where there is a user namespace and the user is not root, from Linux 5.14 on; that there are none always.
     #[must_use]
     pub fn threads(mut self, most: u32) -> Jail {
         self.threads = most;
@@ -194,9 +194,10 @@ impl Jail {
             steps.hold("keyring of its own");
         }
         if self.has(Mechanism::Limits)
-            && let Some(limits) = steps.attempt(limits::set(self.descriptors, self.threads, namespaces.user))?
+            && let Some(limits) = steps.attempt(limits::set(self.descriptors))?
         {
             steps.hold(limits);
+            steps.attempt(limits::set_processes(self.threads, namespaces.user))?;
         }
         capabilities::no_new_privileges()?;
         steps.hold("no_new_privs");
