@@ -27,7 +27,7 @@
 
 use super::quota::{Permit, Quota};
 use crate::abi::{Errno, Error, FileType, InodeKey, Name, NameBuf, OpenFlags, Result, Stat};
-use crate::hostfs::{ControlSlot, Host, open, stat, walk};
+use crate::hostfs::{ControlSlot, Host, Keys, open, stat, walk};
 use cap_std::fs::Dir;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -58,6 +58,8 @@ pub(super) struct Node {
     children: Mutex<Children>,
     shape: Shape,
     deleted: AtomicBool,
+    /// Whether it was opened for writing, or made so, through us.
+    written: AtomicBool,
     remains: OnceLock<Remains>,
     _permit: Option<Permit>,
 }
@@ -263,10 +265,20 @@ impl Tree {
     }
 
     /// A descriptor of what is about to lose its name: open as widely as may be, so that length and mode can still be set.
+    ///
+    /// On overlayfs an open for writing may copy the whole file, so there it is done for one alone that was opened so before.
+    /// Of any other the host's own processes, with a descriptor to read, can change nothing behind its removal either
+    /// (`EEXIST`).
     fn keep(&self, dir: BorrowedFd<'_>, name: Name<'_>, node: &Node) -> Option<(OwnedFd, bool)> {
         if node.file_type == FileType::Regular {
             let is = (node.key, node.file_type);
-            for flags in [OpenFlags::READ | OpenFlags::WRITE, OpenFlags::READ, OpenFlags::WRITE] {
+            let may_copy = self.host.keys() == Keys::WithoutBirth && !node.written.load(Ordering::Acquire);
+            let accesses: &[OpenFlags] = if may_copy {
+                &[OpenFlags::READ]
+            } else {
+                &[OpenFlags::READ.union(OpenFlags::WRITE), OpenFlags::READ, OpenFlags::WRITE]
+            };
+            for flags in accesses.iter().copied() {
                 if let Ok(fd) = open::open_file(&self.host, dir, name, is, flags) {
                     return Some((fd, true));
                 }
@@ -347,6 +359,7 @@ impl Node {
             children: Mutex::default(),
             shape,
             deleted: AtomicBool::new(false),
+            written: AtomicBool::new(false),
             remains: OnceLock::new(),
             _permit: permit,
         }
@@ -355,6 +368,13 @@ impl Node {
     /// Whether it has lost its name through us.
     pub(super) fn is_deleted(&self) -> bool {
         self.deleted.load(Ordering::Acquire)
+    }
+
+    /// Notes that it was opened with these flags.
+    pub(super) fn opened(&self, flags: OpenFlags) {
+        if flags.intersects(OpenFlags::WRITE) {
+            self.written.store(true, Ordering::Release);
+        }
     }
 
     /// Whether it is what the host says.
