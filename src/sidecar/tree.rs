@@ -335,7 +335,8 @@ impl Tree {
     /// on for as long as it is held, and `node` in it. With a circle each way up would be endless, and hold itself for ever.
     fn put(&self, node: Option<Arc<Node>>, (parent, name): (&Arc<Node>, Name<'_>)) {
         let Some(node) = node else { return };
-        if node.file_type == FileType::Directory && parent.is_below(&node) {
+        let stays = node.place.lock().as_ref().is_some_and(|place| Arc::ptr_eq(&place.parent, parent));
+        if !stays && node.file_type == FileType::Directory && parent.is_below(&node) {
             parent.displace();
         }
         // What was at the name was another by then, as nothing goes into itself.
@@ -407,7 +408,7 @@ impl Node {
         }
     }
 
-    /// Whether it is `node` or below it: as many steps as it is deep, as the kernel takes for each rename of a directory.
+    /// Whether it is `node` or below it: as many steps as it is deep, as the kernel takes for each such rename.
     fn is_below(self: &Arc<Node>, node: &Arc<Node>) -> bool {
         let mut above = std::iter::successors(Some(Arc::clone(self)), |at| {
             at.place.lock().as_ref().map(|place| Arc::clone(&place.parent))
