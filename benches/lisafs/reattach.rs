@@ -46,7 +46,8 @@ fn serving(root: &Path) -> Result<Vec<Pid>> {
     for entry in std::fs::read_dir("/proc")?.flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| Pid::from_raw(name.parse().ok()?)) else { continue };
         let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        if line.split(|byte| *byte == 0).any(|argument| argument == root.as_os_str().as_encoded_bytes()) {
+        let marker = [b"--root=", root.as_os_str().as_encoded_bytes()].concat();
+        if line.split(|byte| *byte == 0).any(|argument| argument == marker) {
             pids.push(pid);
         }
     }

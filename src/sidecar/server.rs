@@ -93,9 +93,9 @@ impl Server {
         let thread = std::thread::Builder::new().stack_size(STACK);
         let started = thread.spawn(move || {
             // Also when a handler panics: the client sees the end, and no other connection notices.
-            let _ending = Ending { live, number };
+            let ending = Ending { live, number };
             let _permit = permit;
-            service.serve(stream);
+            service.serve(stream, &|| ending.live.hang_up(number));
         });
         if started.is_err() {
             self.live.end(number);
@@ -186,6 +186,13 @@ impl Drop for Server {
 }
 
 impl Live {
+    fn hang_up(&self, number: u64) {
+        if let Some(socket) = self.connections.lock().get(&number) {
+            // One that has ended by itself is not connected any more.
+            let _ = shutdown(socket, Shutdown::Both);
+        }
+    }
+
     fn end(&self, number: u64) {
         let mut connections = self.connections.lock();
         if let Some(socket) = connections.remove(&number) {
@@ -221,4 +228,41 @@ fn wait(events: &[(BorrowedFd<'_>, PollFlags)], most: Option<Timespec>) -> Resul
         }
     }
     Ok(polled.iter().enumerate().filter(|(_, polled)| !polled.revents().is_empty()).map(|(at, _)| at).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    /// What is left to be done at the end of a connection.
+    #[derive(Debug)]
+    struct Waits(Mutex<mpsc::Receiver<()>>);
+
+    impl Service for Waits {
+        fn serve(&self, stream: Stream, hang_up: &dyn Fn()) {
+            drop(stream);
+            hang_up();
+            // Fails if the other end is dropped, by a test that failed.
+            let _ = self.0.lock().recv();
+        }
+
+        fn taken(&self) -> String {
+            String::new()
+        }
+    }
+
+    #[test]
+    fn hang_up_is_seen_by_the_client_of_a_connection_that_is_still_drained() {
+        let (done, left) = mpsc::channel();
+        let server = Server::new(Arc::new(Waits(Mutex::new(left))), Limits::default());
+        let client = server.connect().expect("connected");
+        let patience = Timespec { tv_sec: 30, tv_nsec: 0 };
+        let seen = wait(&[(client.as_fd(), PollFlags::empty())], Some(patience));
+        assert_eq!(seen, Ok(vec![0]), "the connection is hung up");
+        assert_eq!(server.connections(), 1);
+        assert_eq!(server.drain(Duration::ZERO), 1, "it is drained until its service has ended");
+        done.send(()).expect("it waits");
+        assert_eq!(server.drain(Duration::from_secs(30)), 0);
+    }
 }

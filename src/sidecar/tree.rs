@@ -27,7 +27,7 @@
 
 use super::quota::{Permit, Quota};
 use crate::abi::{Errno, Error, FileType, InodeKey, Name, NameBuf, OpenFlags, Result, Stat};
-use crate::hostfs::{ControlSlot, Host, open, stat, walk};
+use crate::hostfs::{ControlSlot, Host, Keys, open, stat, walk};
 use cap_std::fs::Dir;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -58,6 +58,8 @@ pub(super) struct Node {
     children: Mutex<Children>,
     shape: Shape,
     deleted: AtomicBool,
+    /// Whether it was opened for writing, or made so, through us.
+    written: AtomicBool,
     remains: OnceLock<Remains>,
     _permit: Option<Permit>,
 }
@@ -263,10 +265,20 @@ impl Tree {
     }
 
     /// A descriptor of what is about to lose its name: open as widely as may be, so that length and mode can still be set.
+    ///
+    /// On overlayfs an open for writing may copy the whole file, so there it is done for one alone that was opened so before.
+    /// Of any other the host's own processes, with a descriptor to read, can change nothing behind its removal either
+    /// (`EEXIST`).
     fn keep(&self, dir: BorrowedFd<'_>, name: Name<'_>, node: &Node) -> Option<(OwnedFd, bool)> {
         if node.file_type == FileType::Regular {
             let is = (node.key, node.file_type);
-            for flags in [OpenFlags::READ | OpenFlags::WRITE, OpenFlags::READ, OpenFlags::WRITE] {
+            let may_copy = self.host.keys() == Keys::WithoutBirth && !node.written.load(Ordering::Acquire);
+            let accesses: &[OpenFlags] = if may_copy {
+                &[OpenFlags::READ]
+            } else {
+                &[OpenFlags::READ.union(OpenFlags::WRITE), OpenFlags::READ, OpenFlags::WRITE]
+            };
+            for flags in accesses.iter().copied() {
                 if let Ok(fd) = open::open_file(&self.host, dir, name, is, flags) {
                     return Some((fd, true));
                 }
@@ -318,8 +330,19 @@ impl Tree {
         self.put(second, one);
     }
 
+    /// Gives `node` a place. Where that is below itself, by what is known here, others had moved some of that away before, or
+    /// the host had not allowed it: then the directory of the place loses its own, which led by what is not there. It goes
+    /// on for as long as it is held, and `node` in it. With a circle each way up would be endless, and hold itself for ever.
     fn put(&self, node: Option<Arc<Node>>, (parent, name): (&Arc<Node>, Name<'_>)) {
         let Some(node) = node else { return };
+        let stays = node.place.lock().as_ref().is_some_and(|place| Arc::ptr_eq(&place.parent, parent));
+        if !stays && node.file_type == FileType::Directory && parent.is_below(&node) {
+            parent.displace();
+        }
+        // What was at the name was another by then, as nothing goes into itself.
+        if Arc::ptr_eq(parent, &node) {
+            return;
+        }
         let place = Place { parent: Arc::clone(parent), name: name.to_buf() };
         let former = node.place.lock().replace(place);
         parent.children.lock().insert(name.to_buf(), Arc::downgrade(&node));
@@ -337,6 +360,7 @@ impl Node {
             children: Mutex::default(),
             shape,
             deleted: AtomicBool::new(false),
+            written: AtomicBool::new(false),
             remains: OnceLock::new(),
             _permit: permit,
         }
@@ -345,6 +369,13 @@ impl Node {
     /// Whether it has lost its name through us.
     pub(super) fn is_deleted(&self) -> bool {
         self.deleted.load(Ordering::Acquire)
+    }
+
+    /// Notes that it was opened with these flags.
+    pub(super) fn opened(&self, flags: OpenFlags) {
+        if flags.intersects(OpenFlags::WRITE) {
+            self.written.store(true, Ordering::Release);
+        }
     }
 
     /// Whether it is what the host says.
@@ -375,6 +406,14 @@ impl Node {
             (Shape::Directory(slot), _) => slot.get(),
             (Shape::Leaf, _) => Err(Errno::Notdir.into()),
         }
+    }
+
+    /// Whether it is `node` or below it: as many steps as it is deep, as the kernel takes for each such rename.
+    fn is_below(self: &Arc<Node>, node: &Arc<Node>) -> bool {
+        let mut above = std::iter::successors(Some(Arc::clone(self)), |at| {
+            at.place.lock().as_ref().map(|place| Arc::clone(&place.parent))
+        });
+        above.any(|at| Arc::ptr_eq(&at, node))
     }
 
     fn take_child(&self, name: Name<'_>) -> Option<Arc<Node>> {

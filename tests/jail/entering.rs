@@ -154,6 +154,47 @@ fn enter_where_namespaces_are_forbidden_goes_on_in_auto_and_fails_by_name_in_req
     }
 }
 
+/// A machine that makes user namespaces and refuses their maps: one whose `/proc` is only read.
+fn enter_where_maps_of_ids_are_refused_goes_on_in_auto_and_fails_by_name_in_require() {
+    let programs = ["/usr/bin/unshare", "/usr/bin/setpriv", "/bin/mount"];
+    if !programs.iter().all(|program| std::path::Path::new(program).exists()) {
+        println!("SKIPPED: no unshare(1), setpriv(1) and mount(8) to forbid maps with");
+        return;
+    }
+    // A user can have such a machine only as the root of a user namespace.
+    let is_root = rustix::process::geteuid().is_root();
+    for who in Who::all() {
+        let place = Place::new(*who);
+        let as_root = *who == Who::Root || !is_root;
+        let step = if as_root { "map the ids: EROFS" } else { "forbid changes of groups: EROFS" };
+        for mode in ["auto", "require"] {
+            let start = place.child("cases").with("MODE", mode).with("THREADS", 16);
+            let mut refused = std::process::Command::new("/usr/bin/unshare");
+            refused.args(if is_root { &["--mount"][..] } else { &["--user", "--map-root-user", "--mount"] });
+            let user = if as_root { "" } else { "/usr/bin/setpriv --reuid=65534 --regid=65534 --clear-groups" };
+            refused.args(["/bin/sh", "-c"]);
+            refused.arg(format!("/bin/mount -o remount,bind,ro /proc && exec {user} \"$0\" \"$@\""));
+            refused.arg(start.command.get_program()).args(start.command.get_args());
+            refused.env_clear().envs(start.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            refused.current_dir("/").stdin(std::process::Stdio::null());
+            refused.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+            let ran = crate::start::Start { command: refused }.run();
+            if ran.errors.contains("unshare failed") || ran.errors.contains("mount:") {
+                println!("SKIPPED: this machine cannot be made one that refuses maps: {}", ran.errors);
+                return;
+            }
+            if mode == "require" {
+                assert_eq!((ran.told("refused"), ran.code), (Some(step), 3), "{ran:#?}");
+                continue;
+            }
+            assert!(ran.log().contains(&format!("not in force: {step}")), "{ran:#?}");
+            assert!(ran.log().contains("landlock") && ran.log().contains("system calls"), "{}", ran.log());
+            assert!(ran.told("cases").is_some_and(|told| told.ends_with(" 0 failed")), "{ran:#?}");
+            println!("jail, {who:?}, without maps: {}", ran.log());
+        }
+    }
+}
+
 crate::tests! {
     enter_with_all_required_has_every_mechanism_in_force
     enter_says_how_many_system_calls_it_allows
@@ -163,4 +204,5 @@ crate::tests! {
     enter_with_a_directory_as_standard_input_is_refused
     close_inherited_closes_what_would_go_over_an_exec
     enter_where_namespaces_are_forbidden_goes_on_in_auto_and_fails_by_name_in_require
+    enter_where_maps_of_ids_are_refused_goes_on_in_auto_and_fails_by_name_in_require
 }

@@ -46,7 +46,8 @@ impl Served {
 fn serving(root: &Path) -> Vec<Pid> {
     let serves = |pid: &String| {
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        line.split(|byte| *byte == 0).any(|argument| argument == root.as_os_str().as_encoded_bytes())
+        let marker = [b"--root=", root.as_os_str().as_encoded_bytes()].concat();
+        line.split(|byte| *byte == 0).any(|argument| argument == marker)
     };
     let names = std::fs::read_dir("/proc").expect("it is there").flatten();
     let names = names.filter_map(|entry| entry.file_name().into_string().ok());

@@ -348,3 +348,95 @@ fn directory_that_others_moved_out_is_not_lost_with_the_one_that_it_was_in() {
     lives_on(&mut here, moved);
     here.finish();
 }
+
+/// `a` and `a/b`, where others moved `b` out of `a` to the root, which the server did not see: `b` is held, `a` is not.
+fn moved_out_by_others(budget: &std::sync::Arc<FdBudget>) -> (Here, FdId, FdId) {
+    let budget = std::sync::Arc::clone(budget);
+    let mut here = Here::over(tempfile::tempdir().expect("a directory"), |export| export.budget(budget));
+    std::fs::create_dir_all(here.host("a/b/inner")).expect("made");
+    let (a, b) = (here.control(&["a"]), here.control(&["a", "b"]));
+    // From here on it is held.
+    here.control(&["a", "b", "inner"]);
+    std::fs::rename(here.host("a/b"), here.host("b")).expect("moved");
+    (here, a, b)
+}
+
+/// Whatever was moved where, each question has an answer, and nothing is left once nobody asks.
+fn answers_and_ends(mut here: Here, a: FdId, b: FdId) {
+    let root = here.root;
+    let ino = |here: &Here, at: &str| std::fs::metadata(here.host(at)).expect("there").ino();
+    std::fs::create_dir(here.host("other")).expect("made");
+    for _ in 0..2 {
+        let (told_a, told_b) = (here.stat(a), here.stat(b));
+        for (told, at) in [(told_a, "b/x"), (told_b, "b")] {
+            match told {
+                Ok(stat) => assert_eq!(stat.ino.get(), ino(&here, at)),
+                Err(error) => assert_eq!(error, Errno::Stale.into()),
+            }
+        }
+        let walked = here.walk(a, &["none"]).map(|walked| walked.0);
+        assert!(matches!(walked, Ok(WalkStatus::Missing)) || walked == Err(Errno::Stale.into()), "{walked:?}");
+        // Takes the one descriptor from both.
+        here.done(&MkdirAt { common: common(root), name: name("taken") }).expect("made");
+        here.control(&["other"]);
+        here.done(&UnlinkAt { dir: root, flags: UNLINK_DIRECTORY, name: name("taken") }).expect("removed");
+    }
+    // What is found by another way is there.
+    let found = here.control(&["b", "x"]);
+    assert_eq!(here.stat(found).expect("there").ino.get(), ino(&here, "b/x"));
+    here.finish();
+}
+
+#[test]
+fn directory_that_is_renamed_below_what_others_moved_out_of_it_makes_no_circle() {
+    let budget = FdBudget::new(1);
+    let (mut here, a, b) = moved_out_by_others(&budget);
+    let rename = RenameAt { old_dir: here.root, new_dir: b, old_name: name("a"), new_name: name("x") };
+    here.done(&rename).expect("the host has it so");
+    // The one that was found by a place that was no longer its own is known by its handle alone; the other by its new place.
+    let told = here.stat(a).expect("it is where it went");
+    assert_eq!(told.ino.get(), std::fs::metadata(here.host("b/x")).expect("there").ino());
+    answers_and_ends(here, a, b);
+}
+
+#[test]
+fn directory_that_is_exchanged_with_one_below_what_others_moved_out_of_it_makes_no_circle() {
+    for exchanged_from_below in [false, true] {
+        let budget = FdBudget::new(1);
+        let (mut here, a, b) = moved_out_by_others(&budget);
+        std::fs::create_dir(here.host("b/x")).expect("made");
+        let of_b = here.walk(b, &["x"]).expect("walked").1[0].control;
+        let names = if exchanged_from_below {
+            RenameAt { old_dir: b, new_dir: here.root, old_name: name("x"), new_name: name("a") }
+        } else {
+            RenameAt { old_dir: here.root, new_dir: b, old_name: name("a"), new_name: name("x") }
+        };
+        here.done(&RenameAt2 { names, flags: 2 }).expect("the host has it so");
+        let told = here.stat(of_b).expect("it is where it went");
+        assert_eq!(told.ino.get(), std::fs::metadata(here.host("a")).expect("there").ino());
+        here.done(&Close { fds: &[of_b] }).expect("closed");
+        answers_and_ends(here, a, b);
+    }
+}
+
+#[test]
+fn directory_that_another_is_renamed_into_from_where_it_was_makes_no_circle() {
+    let budget = FdBudget::new(1);
+    let mut here = Here::over(tempfile::tempdir().expect("a directory"), |export| export.budget(budget));
+    let root = here.root;
+    std::fs::create_dir_all(here.host("a/inner")).expect("made");
+    std::fs::create_dir(here.host("other")).expect("made");
+    let a = here.control(&["a"]);
+    here.control(&["a", "inner"]);
+    std::fs::rename(here.host("a"), here.host("moved")).expect("moved");
+    std::fs::create_dir(here.host("a")).expect("made");
+    here.done(&RenameAt { old_dir: root, new_dir: a, old_name: name("a"), new_name: name("x") }).expect("renamed");
+    assert!(here.host("moved/x").is_dir());
+    assert_eq!(here.stat(a).expect("held").ino.get(), std::fs::metadata(here.host("moved")).expect("there").ino());
+    here.done(&MkdirAt { common: common(root), name: name("taken") }).expect("made");
+    here.control(&["other"]);
+    here.control(&["taken"]);
+    let told = here.stat(a);
+    assert!(told.is_ok() || told == Err(Errno::Stale.into()), "{told:?}");
+    here.finish();
+}

@@ -12,6 +12,7 @@ mod golden;
 mod hostile;
 mod ids;
 mod names;
+mod overlay;
 mod programs;
 mod races;
 #[path = "../interop/runsc.rs"]

@@ -16,11 +16,11 @@ const ROFS: i32 = 69;
 
 /// The processes that serve this directory.
 fn sidecars_of(root: &Path) -> Vec<String> {
-    let marker = root.as_os_str().as_encoded_bytes();
+    let marker = [b"--root=", root.as_os_str().as_encoded_bytes()].concat();
     let serves = |pid: &String| {
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let has = |word: &[u8]| line.split(|byte| *byte == 0).any(|argument| argument == word);
-        has(marker) && has(b"serve")
+        has(&marker) && has(b"serve")
     };
     let pids = std::fs::read_dir("/proc").expect("it is there").flatten();
     pids.filter_map(|entry| entry.file_name().into_string().ok()).filter(serves).collect()
@@ -81,6 +81,14 @@ fn files_are_read_and_written_through_a_sidecar_in_every_policy() {
         std::fs::remove_file(place.path("data/sub/new.txt")).expect("removed");
     }
     watchdog("end of the sidecars", || sidecars_of(Path::new(&root)).is_empty().then_some(()));
+}
+
+#[test]
+fn a_source_that_begins_with_a_hyphen_is_no_option_of_the_sidecar() {
+    let place = Place::new();
+    place.file("-data/sub/a.txt", "hello\n");
+    place.file("read.wat", guests::read_file("sub/a.txt"));
+    place.run(&["--mount=type=lisafs,src=-data,dst=/d", "read.wat"]).is(0, "hello\n");
 }
 
 #[test]

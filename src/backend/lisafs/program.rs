@@ -69,8 +69,8 @@ impl Program {
 
     fn command(&self, socket: OwnedFd) -> Command {
         let mut command = Command::new(&self.path);
-        command.args(&self.before).arg("--root").arg(&self.root).args(["--fd", "0", "--die-with-parent", "--quiet"]);
-        command.arg("--jail").arg(&self.jail);
+        command.args(&self.before).arg(valued("--root=", self.root.as_os_str()));
+        command.args(["--fd=0", "--die-with-parent", "--quiet"]).arg(valued("--jail=", &self.jail));
         if self.read_only {
             command.arg("--ro");
         }
@@ -106,6 +106,13 @@ impl Program {
     }
 }
 
+/// An option with its value in one argument: a value that begins with a hyphen is none by itself.
+fn valued(option: &str, value: &OsStr) -> OsString {
+    let mut argument = OsString::from(option);
+    argument.push(value);
+    argument
+}
+
 /// Waits for the end of a sidecar, so that nothing is left of it in the system's table.
 fn watch(mut child: Child) {
     match child.wait() {
@@ -134,5 +141,18 @@ impl OwnTree {
             *held = Some(lock::lock_directory(root, key)?);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_of_a_directory_that_begins_with_a_hyphen_has_it_for_the_value_of_root() {
+        let (socket, _other) = UnixStream::pair().expect("a pair");
+        let command = Program::new("program", "-data").before(["serve"]).jail("off").command(socket.into());
+        let arguments: Vec<_> = command.get_args().collect();
+        assert_eq!(arguments, ["serve", "--root=-data", "--fd=0", "--die-with-parent", "--quiet", "--jail=off"]);
     }
 }

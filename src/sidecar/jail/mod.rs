@@ -42,6 +42,7 @@ mod root;
 mod seccomp;
 mod step;
 mod supervise;
+mod users;
 
 pub use before::{close_inherited, hold_signals};
 pub use in_force::InForce;

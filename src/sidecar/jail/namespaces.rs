@@ -1,13 +1,12 @@
 //! Namespaces of the process's own, and the process that stays behind for them.
 
-use super::step::{Step, StepError, Steps};
+use super::step::{JailMode, Step, StepError, Steps};
 use super::supervise::{Supervisor, supervise};
+use super::users;
 use crate::sys::process::{self, Forked};
 use rustix::io::Errno;
-use rustix::process::{Pid, getegid, geteuid};
+use rustix::process::Pid;
 use rustix::thread::UnshareFlags;
-use std::fmt::Write as _;
-use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
@@ -49,11 +48,12 @@ pub(super) fn enter(steps: &mut Steps, privileged: bool, supervisor: &Supervisor
 /// mapped and mounted there. Only a process outside of the namespace may map more than one id, so the one that stays
 /// behind does it; for that reason the pid namespace comes first, and belongs to the outer user namespace.
 fn as_root(steps: &mut Steps, supervisor: &Supervisor, own: &mut Vec<&'static str>) -> Result<Namespaces, StepError> {
+    let permitted = are_users_permitted(steps, true)?;
     if steps.attempt(unshare(UnshareFlags::NEWPID, "pid"))?.is_some() {
         own.push("pid");
     }
     let mut line = begin_child(supervisor, answer_for_maps)?;
-    let user = steps.attempt(unshare(UnshareFlags::NEWUSER, "user"))?.is_some();
+    let user = permitted && steps.attempt(users::unshare())?.is_some();
     if user {
         own.push("user");
         // From here on no user namespace is no way back: without a map the process has nobody's rights.
@@ -64,13 +64,11 @@ fn as_root(steps: &mut Steps, supervisor: &Supervisor, own: &mut Vec<&'static st
 
 /// A user keeps his own id alone, and has in the namespace what he needs for the other ones.
 fn as_user(steps: &mut Steps, supervisor: &Supervisor, own: &mut Vec<&'static str>) -> Result<Namespaces, StepError> {
-    let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
-    let user = steps.attempt(unshare(UnshareFlags::NEWUSER, "user"))?.is_some();
+    let ids = users::own();
+    let user = are_users_permitted(steps, false)? && steps.attempt(users::unshare())?.is_some();
     if user {
         own.push("user");
-        fs::write("/proc/self/setgroups", "deny").step("forbid changes of groups")?;
-        fs::write("/proc/self/gid_map", format!("{gid} {gid} 1")).step("map the group id")?;
-        fs::write("/proc/self/uid_map", format!("{uid} {uid} 1")).step("map the user id")?;
+        users::map_own(ids)?;
     }
     let pid = steps.attempt(unshare(UnshareFlags::NEWPID, "pid"))?.is_some();
     let line = if pid {
@@ -80,6 +78,15 @@ fn as_user(steps: &mut Steps, supervisor: &Supervisor, own: &mut Vec<&'static st
         None
     };
     Ok(Namespaces { user, mount: false, line })
+}
+
+/// Whether a user namespace is gone to. Where it is not required it is tried out first, as one without maps is worse than
+/// none, and none is left.
+fn are_users_permitted(steps: &mut Steps, privileged: bool) -> Result<bool, StepError> {
+    if steps.mode == JailMode::Require {
+        return Ok(true);
+    }
+    Ok(steps.attempt(users::try_out(privileged))?.is_some())
 }
 
 fn unshare(flag: UnshareFlags, name: &str) -> Result<(), StepError> {
@@ -117,41 +124,7 @@ fn answer_for_maps(child: Pid, line: &mut UnixStream) {
     if line.set_read_timeout(None).and_then(|()| line.read_exact(&mut asked)).is_err() {
         return;
     }
-    let done = write_maps(child).map_err(|error| error.raw_os_error().unwrap_or(libc::EIO));
+    let done = users::map_all(child).map_err(|error| error.raw_os_error().unwrap_or(libc::EIO));
     // A child that does not hear the answer has ended.
     let _ = line.write_all(&done.err().unwrap_or(0).to_le_bytes());
-}
-
-fn write_maps(child: Pid) -> std::io::Result<()> {
-    let child = child.as_raw_nonzero();
-    for map in ["gid_map", "uid_map"] {
-        let ours = fs::read_to_string(format!("/proc/self/{map}"))?;
-        fs::write(format!("/proc/{child}/{map}"), onto_itself(&ours))?;
-    }
-    Ok(())
-}
-
-/// The map of each id of a namespace, whose own map is `ours`, onto the same number.
-fn onto_itself(ours: &str) -> String {
-    let mut lines = String::new();
-    for line in ours.lines() {
-        let mut words = line.split_whitespace();
-        if let (Some(inside), Some(_), Some(count)) = (words.next(), words.next(), words.next()) {
-            // Writing into a string does not fail.
-            let _ = writeln!(lines, "{inside} {inside} {count}");
-        }
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::onto_itself;
-
-    #[test]
-    fn onto_itself_of_a_map_has_its_inner_ids_on_both_sides() {
-        assert_eq!(onto_itself("         0          0 4294967295\n"), "0 0 4294967295\n");
-        assert_eq!(onto_itself("0 1000 1\n1 100000 65536\n"), "0 0 1\n1 1 65536\n");
-        assert_eq!(onto_itself(""), "");
-    }
 }

@@ -71,7 +71,7 @@ impl Jail {
     }
 
     /// How many threads may be started in the jail at once, beside the first; 0 unless this says otherwise. The number is
-    /// enforced where there is a user namespace and the user is not root; that there are none always.
+    /// enforced where there is a user namespace and the user is not root, from Linux 5.14 on; that there are none always.
     #[must_use]
     pub fn threads(mut self, most: u32) -> Jail {
         self.threads = most;
@@ -128,7 +128,7 @@ impl Jail {
     ///
     /// An error leaves the process somewhere on the way: it is to end. In [`JailMode::Auto`] those alone are errors
     /// without which nothing else would hold: several threads, unknown descriptors, a directory among those that are
-    /// kept, ids without a map, a parent that has ended.
+    /// kept, maps of ids that are refused behind a trial in which they were not, a parent that has ended.
     pub fn enter(self) -> Result<InForce, StepError> {
         // To be known inside, where it cannot be asked.
         processors();
@@ -194,9 +194,10 @@ impl Jail {
             steps.hold("keyring of its own");
         }
         if self.has(Mechanism::Limits)
-            && let Some(limits) = steps.attempt(limits::set(self.descriptors, self.threads, namespaces.user))?
+            && let Some(limits) = steps.attempt(limits::set(self.descriptors))?
         {
             steps.hold(limits);
+            steps.attempt(limits::set_processes(self.threads, namespaces.user))?;
         }
         capabilities::no_new_privileges()?;
         steps.hold("no_new_privs");

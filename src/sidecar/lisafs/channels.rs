@@ -43,11 +43,18 @@ impl Drop for Entry {
 }
 
 /// Ends the channels with the connection, also when a handler panics.
-pub(super) struct EndsChannels(pub(super) Arc<Channels>);
+pub(super) struct EndsChannels<'h> {
+    pub(super) channels: Arc<Channels>,
+    /// Has the client see the end of the connection.
+    pub(super) hang_up: &'h dyn Fn(),
+}
 
-impl Drop for EndsChannels {
+impl Drop for EndsChannels<'_> {
+    /// The connection goes first: a client whose channel ends asks it whether all ends, or that channel alone. What a channel
+    /// still answers comes over its own window and socket.
     fn drop(&mut self) {
-        self.0.end();
+        (self.hang_up)();
+        self.channels.end();
     }
 }
 

@@ -36,7 +36,9 @@ impl Session {
         let permit = self.room_to_open(0)?;
         let fd = {
             let _guard = self.shared.tree.reading(&node);
-            self.open_node(&node, flags)?
+            let fd = self.open_node(&node, flags)?;
+            node.opened(flags);
+            fd
         };
         let file = Arc::new(OpenFile::new(fd, node, permit));
         let donations = donations(&file);
@@ -95,6 +97,7 @@ impl Session {
                 return Err(error);
             }
         };
+        node.opened(flags);
         drop(guard);
         let file = Arc::new(OpenFile::new(fd, Arc::clone(&node), permit));
         let donations = donations(&file);

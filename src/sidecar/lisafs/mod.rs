@@ -55,25 +55,65 @@ impl Lisafs {
 }
 
 impl Service for Lisafs {
-    fn serve(&self, stream: Stream) {
-        let limit = self.shared.export.limits.max_message;
-        let session = Arc::new(Session::new(Arc::clone(&self.shared)));
-        let _ending = EndsChannels(Arc::clone(&session.channels));
-        let mut server = Server::new(stream, limit);
-        loop {
-            match server.serve(&Call::WAITING, |incoming, to| session.answer(incoming, to)) {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(error) => {
-                    tracing::info!(%error, "a connection ends");
-                    return;
-                }
-            }
-        }
+    fn serve(&self, stream: Stream, hang_up: &dyn Fn()) {
+        serve(&Arc::new(Session::new(Arc::clone(&self.shared))), stream, hang_up);
     }
 
     fn taken(&self) -> String {
         let (nodes, opens) = (self.shared.tree.count(), self.shared.opens.taken());
         format!("{nodes} nodes, {opens} open files")
+    }
+}
+
+/// Answers what comes over the connection of a session, until it ends, and its channels with it.
+fn serve(session: &Arc<Session>, stream: Stream, hang_up: &dyn Fn()) {
+    let limit = session.shared.export.limits.max_message;
+    let _ending = EndsChannels { channels: Arc::clone(&session.channels), hang_up };
+    let mut server = Server::new(stream, limit);
+    loop {
+        match server.serve(&Call::WAITING, |incoming, to| session.answer(incoming, to)) {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                tracing::info!(%error, "a connection ends");
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::fd::AsFd;
+    use rustix::net::{Shutdown, shutdown};
+    use std::os::unix::net::UnixStream;
+
+    /// A client that is told of the end by a channel alone takes it for the channel's.
+    #[test]
+    fn connection_that_ends_is_hung_up_before_its_channels_are_waited_for() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let lisafs = Lisafs::new(Export::open_ambient(dir.path()).expect("a directory")).expect("serves");
+        let session = Arc::new(Session::new(Arc::clone(&lisafs.shared)));
+        let waker = Server::new_channel(4096).expect("a channel").server.waker().expect("a channel's");
+        let (client, ours) = UnixStream::pair().expect("a pair");
+        let socket = ours.try_clone().expect("duplicated");
+        std::thread::scope(|scope| {
+            let (session, socket) = (&session, &socket);
+            let at_work = session.channels.enter(waker, 1).expect("there is room");
+            let hang_up = move || shutdown(socket, Shutdown::Both).expect("connected");
+            let stream = Stream::new(ours.into()).expect("a stream");
+            let serving = scope.spawn(move || serve(session, stream, &hang_up));
+            // As a server drains.
+            shutdown(socket, Shutdown::Read).expect("connected");
+            let mut ends = [PollFd::from_borrowed_fd(client.as_fd(), PollFlags::empty())];
+            let patience = Timespec { tv_sec: 30, tv_nsec: 0 };
+            assert_eq!(poll(&mut ends, Some(&patience)), Ok(1), "the client is not told while a channel answers");
+            assert_eq!(ends[0].revents(), PollFlags::HUP);
+            assert!(!serving.is_finished(), "the channel is waited for");
+            drop(at_work);
+            serving.join().expect("it ends with the last channel");
+        });
     }
 }

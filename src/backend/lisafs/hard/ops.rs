@@ -516,7 +516,7 @@ impl Backend for HardLisaFs {
             },
         };
         if answer.is_ok() {
-            node.found_at(Some((at.dir, at.name)));
+            node.found_at((at.dir, at.name));
         }
         self.answer(call, &session, answer)
     }
@@ -531,7 +531,7 @@ impl Backend for HardLisaFs {
     }
 
     fn moved(&self, node: &HardNode, to: Location<'_, HardNode>) {
-        node.found_at(Some((to.dir, to.name)));
+        node.found_at((to.dir, to.name));
     }
 
     fn relieve(&self, want: usize) -> usize {
