@@ -6,6 +6,7 @@ mod cache;
 mod dir_state;
 mod id;
 mod list;
+mod reattach;
 mod tree;
 mod watch;
 

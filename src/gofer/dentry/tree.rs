@@ -315,7 +315,7 @@ impl Tree {
         let id = self.id(index);
         let Some(dentry) = self.arena.remove(index) else { return Vec::new() };
         if let Some(inode) = dentry.inode.as_ref().filter(|_| dentry.detached) {
-            self.is_not_astray(inode, id);
+            self.astray.forget(inode.key(), id);
         }
         self.bytes = self.bytes.saturating_sub(cost(&dentry));
         if let Some(watch) = dentry.dir.as_ref().and_then(|state| state.watch.as_ref()) {
