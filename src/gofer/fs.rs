@@ -371,9 +371,11 @@ impl GoferFs {
 
     /// Checks what must hold whenever no operation is under way; the message names what does not. For tests.
     pub fn check_invariants(&self) -> Result<(), String> {
-        // Write-back goes on meanwhile; what it is in the middle of is through a moment later.
+        // Write-back goes on meanwhile; what it is in the middle of is through a moment later, or on a machine with more
+        // to do some seconds: so many pauses, of less than a millisecond each.
+        const ATTEMPTS: usize = 5_000;
         let mut checked = self.check_now();
-        for attempt in 0..64 {
+        for attempt in 0..ATTEMPTS {
             if checked.is_ok() {
                 break;
             }

@@ -6,12 +6,12 @@ use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use wasi_gofer::backend::lisafs::{HardLisaFs, LisaFsOptions};
 
-/// Milliseconds of a connection's life.
+/// Milliseconds of a connection's life, once it was of use.
 const LIFE: std::ops::Range<u64> = 2..40;
 
 /// Ends connections until it is dropped.
@@ -20,8 +20,12 @@ pub(crate) struct Cutter {
     thread: Option<JoinHandle<()>>,
 }
 
-/// A hard mount over connections that `connect` makes and that end again and again.
-pub(crate) fn mount(connect: impl Fn() -> UnixStream + Send + Sync + 'static) -> (HardLisaFs, Cutter) {
+/// A hard mount over connections that `connect` makes and that end again and again, each behind some of the `looks` that
+/// guests were answered: where attaching again takes longer than a life nobody would ever be.
+pub(crate) fn mount(
+    connect: impl Fn() -> UnixStream + Send + Sync + 'static,
+    looks: Arc<AtomicU64>,
+) -> (HardLisaFs, Cutter) {
     let present = Arc::new(Mutex::new(None::<UnixStream>));
     let made = Arc::clone(&present);
     let connect = move || {
@@ -34,7 +38,14 @@ pub(crate) fn mount(connect: impl Fn() -> UnixStream + Send + Sync + 'static) ->
     let ended = Arc::clone(&over);
     let thread = std::thread::spawn(move || {
         let mut draws = Draws::new(1);
+        let mut looks_before = 0;
         while !ended.load(Ordering::Relaxed) {
+            let looks_now = looks.load(Ordering::Relaxed);
+            if looks_now == looks_before {
+                crate::pause(500);
+                continue;
+            }
+            looks_before = looks_now;
             std::thread::sleep(Duration::from_millis(LIFE.start + draws.below(LIFE.end - LIFE.start)));
             if let Some(socket) = present.lock().take() {
                 // That the other end is gone already is no matter.

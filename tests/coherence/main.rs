@@ -106,6 +106,9 @@ struct Run {
     cut: bool,
 }
 
+/// Pauses until one has overflown the queue.
+const BURSTS_MOST: u64 = 40;
+
 fn shared(watches: usize) -> FsOptions {
     FsOptions { watches, ..FsOptions::with_policy(CachePolicy::Shared) }
 }
@@ -120,6 +123,7 @@ impl Run {
         let mut builder = Gofer::builder();
         let options = MountOptions { read_only: false, fs: self.options.clone() };
         let (mut server, mut cutter) = (None, None);
+        let checks = Arc::new(AtomicU64::new(0));
         if self.over_sidecar {
             let serving = Server::lisafs(Export::open_ambient(scene.tree()).expect("opened")).expect("serves");
             let serving = Arc::new(serving);
@@ -130,7 +134,7 @@ impl Run {
                 ours
             };
             if self.cut {
-                let (backend, ends) = cut::mount(connect);
+                let (backend, ends) = cut::mount(connect, Arc::clone(&checks));
                 cutter = Some(ends);
                 builder.mount("/", backend, options);
             } else {
@@ -141,7 +145,7 @@ impl Run {
             builder.mount("/", backend, options);
         }
         let gofer = builder.build().expect("mounted");
-        let outcome = self.look(&scene, (&board, &writer), &gofer, seed);
+        let outcome = self.look(&scene, (&board, &writer), &gofer, seed, &checks);
         drop(cutter);
         gofer.check_invariants().expect("the cache is in order");
         let FsStats { queue_answers, queue_drains, queue_overflows, watches, revalidations, .. } = outcome.stats;
@@ -154,15 +158,25 @@ impl Run {
         outcome
     }
 
-    fn look(&self, scene: &Scene, (board, writer): (&Board, &Writer), gofer: &Gofer, seed: u64) -> Outcome {
-        let (checks, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+    fn look(
+        &self,
+        scene: &Scene,
+        (board, writer): (&Board, &Writer),
+        gofer: &Gofer,
+        seed: u64,
+        checks: &AtomicU64,
+    ) -> Outcome {
+        let stop = AtomicBool::new(false);
+        let overflows = || gofer.stats().remove(0).fs.queue_overflows;
+        // Where there is no queue none ever overflows.
+        let bursts_most = if self.bursts > 0 && queue::is_offered() { BURSTS_MOST } else { self.bursts };
         let part = self.checks / (self.bursts + 1);
         let mut start_of_part = 0;
-        for burst in 0..=self.bursts {
+        for burst in 0.. {
             stop.store(false, Ordering::SeqCst);
             std::thread::scope(|scope| {
                 for thread in 0..2 {
-                    let (checks, stop) = (&checks, &stop);
+                    let stop = &stop;
                     scope.spawn(move || {
                         let reader = Reader::new(scene, board, gofer, seed ^ (burst * 2 + thread + 1), thread == 1);
                         reader.look_until(checks, start_of_part + part, stop);
@@ -170,13 +184,15 @@ impl Run {
                 }
             });
             start_of_part += part;
-            if burst < self.bursts {
-                board.ask(writer, Command::Burst);
+            // The readers may have given back the watches that it was to overflow.
+            if burst >= self.bursts && (burst >= bursts_most || overflows() > 0) {
+                break;
             }
+            board.ask(writer, Command::Burst);
         }
         board.ask(writer, Command::Stop);
         let stats = gofer.stats().remove(0).fs;
-        Outcome { checks: checks.into_inner(), changes: board.changes(), stats }
+        Outcome { checks: checks.load(Ordering::SeqCst), changes: board.changes(), stats }
     }
 }
 
@@ -215,6 +231,10 @@ fn shared_over_a_sidecar_that_goes_away_again_and_again_is_never_stale() {
 
 #[test]
 fn shared_with_a_queue_that_overflows_is_never_stale() {
+    let holds = writer::queue_limit();
+    if holds > 200_000 {
+        return eprintln!("coherence overflow: SKIPPED, a queue of {holds} events takes too long to fill");
+    }
     let outcome = Run { name: "overflow", options: shared(8192), checks: share(10), bursts: 4, ..Run::default() }.run();
     if queue::is_offered() {
         assert!(outcome.stats.queue_overflows > 0, "{:?}", outcome.stats);

@@ -119,6 +119,15 @@ fn names(dir: &OpenDirectory) -> Vec<String> {
     names
 }
 
+/// Else a test shows nothing. Some filesystems (btrfs, overlayfs) do not count links of directories.
+#[track_caller]
+fn counts_children(before: u64, after: u64) {
+    if before < 2 {
+        return eprintln!("directories do not count their children here: what is told of that is SKIPPED");
+    }
+    assert_ne!(before, after, "the directory counts its children here");
+}
+
 #[test]
 fn stat_of_a_missing_name_that_is_believed_asks_nothing_until_it_is_announced() {
     let it = Mounted::new();
@@ -146,7 +155,7 @@ fn stat_of_a_directory_that_is_believed_asks_nothing_until_it_or_its_name_is_ann
     it.script.announce_name(Mounted::watch(1), "another").expect("a name");
     let after = fs::metadata(it.host("dir")).map(|found| std::os::unix::fs::MetadataExt::nlink(&found)).expect("there");
     assert_eq!(links(&it), after);
-    assert_ne!(before, after, "the directory counts its children here");
+    counts_children(before, after);
     // Back in belief; then another directory takes the name.
     it.warm("dir");
     assert_eq!(it.asked(|| links(&it)).1, 0);
@@ -208,7 +217,7 @@ fn attributes_that_were_cached_before_the_watch_are_asked_for_behind_it() {
     let after = fs::metadata(it.host("dir")).map(|found| std::os::unix::fs::MetadataExt::nlink(&found)).expect("there");
     // The second look has both directories watched.
     assert_eq!((links(&it), it.script.taken()), (after, 2));
-    assert_ne!(before, after, "the directory counts its children here");
+    counts_children(before, after);
 }
 
 #[test]

@@ -15,8 +15,14 @@ pub(crate) const DIRECTORY: &str = "COHERENCE_WRITER_DIRECTORY";
 /// What it draws by.
 pub(crate) const SEED: &str = "COHERENCE_WRITER_SEED";
 
-/// Changes of a burst: more than `fs.inotify.max_queued_events` of them at its default of 16,384.
-const BURST: u64 = 20_000;
+/// Events that a queue holds.
+pub(crate) fn queue_limit() -> u64 {
+    let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").ok();
+    limit.and_then(|limit| limit.trim().parse().ok()).unwrap_or(16_384)
+}
+
+/// Changes of a burst beyond those.
+const BEYOND: u64 = 4_000;
 
 /// A small generator of draws; xorshift.
 pub(crate) struct Draws(u64);
@@ -148,7 +154,7 @@ impl Writer {
                 Command::Go => {}
                 Command::Burst => {
                     // Alternating names: equal events in a row are one.
-                    for _ in 0..BURST / 2 {
+                    for _ in 0..(queue_limit() + BEYOND) / 2 {
                         self.change(Subject::Created);
                         self.change(Subject::Made);
                     }

@@ -81,6 +81,11 @@ impl Case {
         Case { ends: true, ..self }
     }
 
+    /// Whether the answer does not come until the truth is said again.
+    pub(crate) fn stalls(&self) -> bool {
+        matches!(self.expected, Expected::Fails(errnos) if errnos.contains(&Errno::Timedout))
+    }
+
     /// Each answer is replaced.
     pub(crate) fn always(self) -> Case {
         Case { always: true, ..self }

@@ -8,6 +8,8 @@
 //! `EIO` where the connection had to end.
 
 mod case;
+#[path = "../kit/descriptors.rs"]
+mod descriptors;
 mod direct;
 mod files;
 mod frames;

@@ -83,6 +83,11 @@ impl Proxy {
         (state.armed, state.told, state.released) = (Some((mid, Arc::clone(lie), always)), 0, false);
     }
 
+    /// How many answers were replaced.
+    pub(crate) fn told(&self) -> u64 {
+        self.shared.state.lock().expect("no panic").told
+    }
+
     /// Says the truth again, and goes on where it stalled; how many answers were replaced.
     pub(crate) fn disarm(&self) -> u64 {
         let mut state = self.shared.state.lock().expect("no panic");

@@ -1,10 +1,11 @@
 //! A served directory, with the proxy before its server.
 
+use crate::descriptors::assert_none_is_left;
 use crate::proxy::Proxy;
 use std::collections::BTreeSet;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 use wasi_gofer::backend::lisafs::{LisaFs, LisaFsOptions};
 use wasi_gofer::sidecar::{Export, Server};
@@ -13,7 +14,7 @@ use wasi_gofer::transport::Stream;
 /// What `d/f` holds.
 pub(crate) const CONTENTS: &[u8] = b"hello";
 
-/// How long a request may take where the server stalls.
+/// How long a request may take where the server stalls. It may pass before the request went.
 pub(crate) const SHORT: Duration = Duration::from_millis(60);
 
 /// How long one may take elsewhere: only a failing test waits for it.
@@ -70,16 +71,12 @@ pub(crate) fn descriptors() -> BTreeSet<String> {
 }
 
 /// Waits until no more descriptors are open than `before`: threads that end close theirs a little later.
+#[track_caller]
 pub(crate) fn assert_no_descriptor_is_left(before: &BTreeSet<String>, name: &str) {
-    let until = Instant::now() + LONG;
-    loop {
+    assert_none_is_left(name, || {
         let now = descriptors();
-        if now.len() <= before.len() {
-            return;
-        }
-        assert!(Instant::now() < until, "{name}: {:?} are left", now.difference(before).collect::<Vec<_>>());
-        std::thread::sleep(Duration::from_millis(2));
-    }
+        if now.len() <= before.len() { Vec::new() } else { now.difference(before).cloned().collect() }
+    });
 }
 
 /// Memory of this process that no file backs, in bytes.

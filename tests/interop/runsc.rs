@@ -51,6 +51,15 @@ impl Runsc {
     }
 }
 
+/// Also when a test fails, or does not ask how it ended.
+impl Drop for Runsc {
+    fn drop(&mut self) {
+        // One that has ended is waited for already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// gVisor's program; `None`, and a line that says so, if there is none.
 pub(crate) fn program(test: &str) -> Option<OsString> {
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -3,10 +3,12 @@
 //! Beside it are files that tests take by themselves: `scene` (of guests) and `allocated` (the program's allocator).
 #![allow(dead_code, unused_imports, reason = "no test needs all of it")]
 
+mod descriptors;
 mod files;
 mod peek;
 mod rng;
 
+pub(crate) use descriptors::{assert_none_is_left, raise_limit};
 pub(crate) use files::{CREATE, READ, READ_WRITE, WRITE, close, open, open_dir, read_all, root, write_all};
 pub(crate) use peek::{Peek, Seen};
 pub(crate) use rng::Rng;

@@ -44,8 +44,11 @@ impl Scene {
             let (ours, between) = UnixStream::pair().expect("a pair");
             let served = server.connect()?;
             let planned = Arc::clone(&planned);
-            let behind = served.as_fd().try_clone_to_owned().expect("a descriptor");
-            std::thread::spawn(move || pass(between, UnixStream::from(behind), &planned));
+            let behind = UnixStream::from(served.as_fd().try_clone_to_owned().expect("a descriptor"));
+            // A stream looks up from its waiting now and then, which here would be the end of the connection.
+            behind.set_read_timeout(None).expect("set");
+            behind.set_write_timeout(None).expect("set");
+            std::thread::spawn(move || pass(between, behind, &planned));
             drop(served);
             Ok(OwnedFd::from(ours))
         };

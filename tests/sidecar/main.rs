@@ -4,6 +4,8 @@
 mod changes;
 mod channels;
 mod deleted;
+#[path = "../kit/descriptors.rs"]
+mod descriptors;
 mod files;
 #[path = "../interop/gofer.rs"]
 #[allow(dead_code, reason = "the other suite's own, of which some is for that alone")]

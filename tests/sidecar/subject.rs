@@ -193,7 +193,10 @@ pub(crate) fn start(dir: &Path, options: &[&str], stderr: Stdio) -> (Child, Unix
 
 impl Program {
     pub(crate) fn with(options: &[&str]) -> Program {
-        let dir = tempfile::tempdir().expect("a directory");
+        Program::over(tempfile::tempdir().expect("a directory"), options)
+    }
+
+    pub(crate) fn over(dir: tempfile::TempDir, options: &[&str]) -> Program {
         let (child, socket) = start(dir.path(), options, Stdio::null());
         let (client, root) = mounted(Stream::new(socket.into()).expect("a stream"));
         Program { client, root, child, dir }

@@ -9,7 +9,9 @@ use wasi_gofer::proto::lisafs::*;
 /// A connection as bytes, which does not hold a test for ever.
 pub(crate) fn raw(socket: impl Into<rustix::fd::OwnedFd>) -> UnixStream {
     let socket = UnixStream::from(socket.into());
+    // Those of a stream, which looks up from its waiting now and then, are far too short for that.
     socket.set_read_timeout(Some(Duration::from_secs(60))).expect("set");
+    socket.set_write_timeout(Some(Duration::from_secs(60))).expect("set");
     socket
 }
 

@@ -1,8 +1,10 @@
 //! Tests that need a process of their own: for its limits, or to count its descriptors.
 
+use super::descriptors::assert_none_is_left;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The variable of the environment that says which test this process is for.
@@ -41,4 +43,13 @@ pub(crate) fn open_descriptors() -> BTreeMap<u32, PathBuf> {
     // That of the listing itself is closed by now.
     open.retain(|number, _| fs::symlink_metadata(format!("/proc/self/fd/{number}")).is_ok());
     open
+}
+
+/// Waits until no descriptor of this process leads into `dir`.
+#[track_caller]
+pub(crate) fn assert_none_leads_into(dir: &Path, what: impl Display) {
+    assert_none_is_left(what, || {
+        let open = open_descriptors();
+        open.into_values().filter(|target| target.starts_with(dir)).map(|target| target.display().to_string()).collect()
+    });
 }

@@ -1,6 +1,6 @@
 //! A connection for many threads: its socket and channels.
 
-use super::kit::short;
+use super::kit::{cancellable, short};
 use super::server::handle;
 use crate::abi::{Call, Errno, Error};
 use crate::proto::lisafs::*;
@@ -187,12 +187,15 @@ fn server_that_dies_ends_every_way_and_each_call_is_io() {
         };
         assert_eq!(server.serve(&Call::WAITING, answer), Ok(true));
         let mut channel = channel.take().expect("made");
+        let (call, cancel) = cancellable();
         let hello = scope.spawn(move || {
-            let until = Call { deadline: Some(Instant::now() + Duration::from_millis(50)), ..Call::WAITING };
-            assert!(channel.serve(&until, super::channel::unheard).is_err());
+            assert!(channel.serve(&call, super::channel::unheard).is_err());
             channel
         });
-        assert_eq!(asking.join().expect("it ends"), 1);
+        let opened = asking.join();
+        // Not before: however late it comes to say hello, somebody waits for that.
+        cancel.cancel();
+        assert_eq!(opened.expect("it ends"), 1);
         drop((server, hello.join().expect("it ends")));
     });
     // The channel's end says that of the connection.

@@ -1,7 +1,7 @@
 //! An end of a channel that a test plays by hand.
 
-use super::kit::{client, frame, send_with};
-use crate::abi::{Call, Result};
+use super::kit::{client, frame, is_silent, send_with};
+use crate::abi::{Call, Errno, Result};
 use crate::proto::lisafs::{ChannelReply, Mid};
 use crate::sys::SharedMemory;
 use crate::transport::lisafs::{Client, NewChannel, Server};
@@ -110,10 +110,19 @@ pub(super) fn data(mid: Mid, fds: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// A client whose request for a channel is answered so. Nobody says hello.
-pub(super) fn asked(reply: ChannelReply, fds: &[BorrowedFd<'_>], call: &Call) -> (Result<Client>, Client, UnixStream) {
+pub(super) fn asked(
+    reply: ChannelReply,
+    fds: &[BorrowedFd<'_>],
+    call: impl Fn() -> Call,
+) -> (Result<Client>, Client, UnixStream) {
     let (mut client, mut peer) = client();
     send_with(&peer, &frame(Mid::CHANNEL, &reply), fds);
-    let channel = client.open_channel(call);
+    let mut channel = client.open_channel(&call());
+    // A deadline can pass before there was time to send.
+    while is_silent(&peer) {
+        assert!(channel.is_err_and(|error| error == Errno::Timedout.into()));
+        channel = client.open_channel(&call());
+    }
     assert_eq!(super::kit::read_frame(&mut peer), (Mid::CHANNEL, vec![]));
     (channel, client, peer)
 }
@@ -131,7 +140,7 @@ pub(super) fn greeted(hello: &'static [u8]) -> (Result<Client>, Raw, Client, Uni
         raw
     });
     let reply = ChannelReply { offset: 0, length: WINDOW as u64 };
-    let (channel, client, peer) = asked(reply, &[fd.as_fd(), theirs.as_fd()], &Call::WAITING);
+    let (channel, client, peer) = asked(reply, &[fd.as_fd(), theirs.as_fd()], || Call::WAITING);
     (channel, server.join().expect("it said hello"), client, peer)
 }
 
