@@ -40,6 +40,8 @@ pub(super) struct Connection {
 pub(super) struct Failed {
     pub(super) error: Error,
     pub(super) orphans: Vec<Number>,
+    /// Whether something of the request went to the server.
+    begun: bool,
 }
 
 impl Connection {
@@ -139,10 +141,18 @@ impl Connection {
     /// What goes wrong is no matter of the call that happens to close, unless the connection is over.
     fn close(&self, call: &Call) -> Result<()> {
         while let Some(ids) = self.doomed.due() {
-            if let Err(Failed { error, .. }) = self.exchange(call, &Close { fds: &ids }, &[], |(), _| Ok(())) {
-                // Closing a number twice does no harm, and the server gives none out again.
-                self.doomed.push(&ids);
-                return if self.is_over() { Err(error) } else { Ok(()) };
+            // Once it is sent it is the server's matter, whatever comes of it: else one that refuses each would have the list
+            // grow with every answer.
+            if let Err(Failed { error, begun, .. }) = self.exchange(call, &Close { fds: &ids }, &[], |(), _| Ok(())) {
+                if !begun {
+                    self.doomed.push(&ids);
+                }
+                if self.is_over() {
+                    return Err(error);
+                }
+                if !begun {
+                    return Ok(());
+                }
             }
             if ids.len() < BATCH {
                 break;
@@ -165,9 +175,9 @@ impl Connection {
             self.counts.add(R::MID);
             let answer = client.call_with(call, request, tail);
             let outcome = answer.and_then(|answer| told(answer.message, answer.fds));
-            (outcome, client.take_orphans())
+            (outcome, client.has_begun(), client.take_orphans())
         });
-        let (outcome, orphans) = asked?;
+        let (outcome, begun, orphans) = asked?;
         let orphans: Vec<Number> = orphans.into_iter().map(|id| self.own(id)).collect();
         let ended = self.ways.ended();
         if let Some(reason) = ended
@@ -176,7 +186,7 @@ impl Connection {
             tracing::warn!(target: "wasi_gofer::lisafs", %reason, "the connection to the server ended");
             self.doomed.end();
         }
-        outcome.map_err(|error| Failed { error: errno_of(error), orphans })
+        outcome.map_err(|error| Failed { error: errno_of(error), orphans, begun })
     }
 
     /// Whether the connection ended.
@@ -187,7 +197,7 @@ impl Connection {
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Failed {
-        Failed { error, orphans: Vec::new() }
+        Failed { error, orphans: Vec::new(), begun: false }
     }
 }
 
