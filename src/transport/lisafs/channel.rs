@@ -129,7 +129,7 @@ impl Channel {
         self.passed = false;
     }
 
-    /// Whether it went.
+    /// Whether it went, and was not left unread.
     pub(super) fn has_begun(&self) -> bool {
         self.passed
     }
@@ -166,7 +166,12 @@ impl Channel {
             self.window.write(&[HELLO])?;
             self.window.pass()?;
         }
-        self.wait(call)?;
+        if let Err(error) = self.wait(call) {
+            if error == TransportError::Closed && self.window.was_left() {
+                self.passed = false;
+            }
+            return Err(error);
+        }
         let length = self.window.read(&mut self.received)?;
         let (head, _) =
             self.received.get(..length).unwrap_or_default().split_first_chunk::<HEAD>().ok_or_else(|| {

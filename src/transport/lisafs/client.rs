@@ -26,6 +26,10 @@ const LIMIT_MAX: usize = 4 * 1024 * 1024;
 /// Messages whose answers have sockets with them.
 const SOCKETS: [Mid; 5] = [Mid::CHANNEL, Mid::CONNECT, Mid::CONNECT_WITH_CREDS, Mid::BIND_AT, Mid::ACCEPT];
 
+/// Messages of which nobody can tell afterwards whether they were carried out, and which are other ones when they are sent
+/// twice. A server that is gone takes one over a channel all the same, so they are sent only where it is still there.
+const ONCE: [Mid; 3] = [Mid::APPEND, Mid::F_SET_XATTR, Mid::F_REMOVE_XATTR];
+
 /// The answer to a request.
 #[derive(Debug)]
 pub struct Answer<T> {
@@ -149,7 +153,8 @@ impl Client {
         self.ended
     }
 
-    /// Whether something of the last request went to the server, so that it may have been carried out or be still.
+    /// Whether something of the last request went to the server, and was not left unread there as far as that says: it may
+    /// have been carried out, or be still.
     #[must_use]
     pub fn has_begun(&self) -> bool {
         self.begun
@@ -189,21 +194,29 @@ impl Client {
         goes_on(call)?;
         self.settle(call)?;
         self.prepare(R::MID, request, tail.len())?;
-        let sent = self.send(call, R::MID, tail);
+        if ONCE.contains(&R::MID) {
+            self.look();
+            self.goes_on()?;
+        }
+        let received = match self.send(call, R::MID, tail) {
+            Ok(()) => self.receive(call),
+            Err(error) => Err(error),
+        };
         self.begun = self.carrier.has_begun();
-        sent?;
-        let frame = self.receive(call)?;
+        let frame = received?;
         let cargo = std::mem::take(&mut self.cargo);
         self.judge::<R>(&frame, &cargo)?;
         let message = decode(self.carrier.payload(&frame))?;
         Ok(Answer { message, fds: cargo.unload(R::FDS) })
     }
 
+    fn goes_on(&self) -> Result<()> {
+        if self.ended.is_some() { Err(Errno::Io.into()) } else { Ok(()) }
+    }
+
     /// Brings to its end what a call left that ended first: sends the rest of its request, and takes its answer.
     fn settle(&mut self, call: &Call) -> Result<()> {
-        if self.ended.is_some() {
-            return Err(Errno::Io.into());
-        }
+        self.goes_on()?;
         let Some(mid) = self.owed else { return Ok(()) };
         self.send(call, mid, &[])?;
         let frame = self.receive(call)?;
