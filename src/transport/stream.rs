@@ -10,10 +10,12 @@ use rustix::io::{self, IoSlice, IoSliceMut};
 use rustix::net::sockopt::{Timeout, set_socket_linger, set_socket_timeout, socket_domain, socket_type};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, Shutdown, SocketType, recvmsg, sendmsg, shutdown,
+    SendAncillaryMessage, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType, connect, recvmsg, sendmsg,
+    shutdown, socket_with,
 };
 use smallvec::SmallVec;
 use std::mem::MaybeUninit;
+use std::path::Path;
 use std::time::Duration;
 
 /// How long one system call waits before the call that waits in it is looked at again.
@@ -113,6 +115,18 @@ impl Stream {
         set_socket_timeout(&fd, Timeout::Recv, Some(SLICE)).map_err(errno)?;
         set_socket_timeout(&fd, Timeout::Send, Some(SLICE)).map_err(errno)?;
         Ok(Stream { fd })
+    }
+
+    /// Connects to who listens at a path, without waiting for him: `EAGAIN` where as many wait for him as may, else as
+    /// connect(2), `ENAMETOOLONG` for a path that an address has no room for.
+    pub fn connect(path: &Path) -> Result<OwnedFd, Errno> {
+        let errno = |errno: io::Errno| Errno::from_raw(errno.raw_os_error());
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(errno)?;
+        connect(&socket, &SocketAddrUnix::new(path).map_err(errno)?).map_err(errno)?;
+        // As it would be if it had waited.
+        io::ioctl_fionbio(&socket, false).map_err(errno)?;
+        Ok(socket)
     }
 
     /// Receives some bytes, and with them descriptors into `cargo`; without one, a descriptor is a violation. 0 at the

@@ -96,3 +96,29 @@ fn a_server_that_comes_back_with_another_directory_is_stale() {
     let root = backend.root(&Call::WAITING).err();
     assert_eq!(root, Some(Errno::Stale.into()));
 }
+
+#[test]
+fn waiting_for_a_server_that_takes_no_connection_ends_with_the_call_s_deadline() {
+    let place = tempfile::TempDir::new().expect("a directory");
+    let path = place.path().join("socket");
+    let address = rustix::net::SocketAddrUnix::new(&path).expect("it fits");
+    let socket = rustix::net::socket(rustix::net::AddressFamily::UNIX, rustix::net::SocketType::STREAM, None);
+    let listener = socket.expect("a socket");
+    rustix::net::bind(&listener, &address).expect("bound");
+    rustix::net::listen(&listener, 0).expect("it listens");
+    // The one that may wait.
+    let _waits = Stream::connect(&path).expect("there is room");
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&tries);
+    let (_served, backend) = gone(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        match Stream::connect(&path) {
+            Err(Errno::Again) => None,
+            other => panic!("{other:?}"),
+        }
+    });
+    let call = Call { deadline: Instant::now().checked_add(Duration::from_millis(200)), ..Call::WAITING };
+
+    assert_eq!(backend.statfs(&call).err(), Some(Errno::Timedout.into()));
+    assert!(tries.load(Ordering::Relaxed) > 1);
+}
