@@ -11,6 +11,7 @@ mod gofer;
 mod golden;
 mod hostile;
 mod ids;
+mod lingering;
 mod names;
 mod programs;
 mod races;
