@@ -35,6 +35,9 @@ const CONTROL_MORE: usize = 512;
 /// 10, 512 where systemd sets it.
 const QUEUE_MAX: usize = 600;
 
+/// Messages that may have come between two system calls, the one behind the other.
+const QUEUE_JUST_NOW: usize = 16;
+
 /// Bytes of what comes beside bytes: all descriptors have room, so that none is closed by the kernel, within the call that
 /// receives.
 const CONTROL: usize = rustix::cmsg_space!(ScmRights(FDS_MAX)) + CONTROL_MORE;
@@ -213,6 +216,13 @@ pub(super) struct Received {
     pub(super) cut: bool,
 }
 
+/// Whether there is something to be received, or the peer is gone.
+fn is_ready(socket: BorrowedFd<'_>) -> bool {
+    let mut polled = [PollFd::from_borrowed_fd(socket, PollFlags::IN)];
+    let asked = poll(&mut polled, Some(&Timespec::default()));
+    asked.is_err() || polled.iter().any(|polled| !polled.revents().is_empty())
+}
+
 /// One `recvmsg(2)`. What is made of the descriptors is the caller's.
 pub(super) fn receive_all(socket: BorrowedFd<'_>, bytes: &mut [u8], flags: RecvFlags) -> io::Result<Received> {
     let mut space = [MaybeUninit::uninit(); CONTROL];
@@ -256,11 +266,17 @@ pub(super) fn receive_once(
 
 /// Ends a connection, and takes out what its peer has sent over it: whoever closes the socket would close that too.
 pub(super) fn empty(socket: BorrowedFd<'_>, is_stream: bool) {
+    let was_idle = !is_ready(socket);
     // From here on nothing comes.
     let _ = shutdown(socket, Shutdown::Both);
     let mut bytes = [0; 4096];
-    // Nothing is the end of a stream; elsewhere it may be a message without bytes as well.
-    let most = if is_stream { 1 } else { QUEUE_MAX };
+    // Nothing is the end of a stream; elsewhere it may be a message without bytes as well. Of those a peer that had sent
+    // none till now could have sent few.
+    let most = match (is_stream, was_idle) {
+        (true, _) => 1,
+        (false, true) => QUEUE_JUST_NOW,
+        (false, false) => QUEUE_MAX,
+    };
     let mut nothing = 0;
     while nothing < most {
         match receive_all(socket, &mut bytes, RecvFlags::DONTWAIT) {
