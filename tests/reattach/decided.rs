@@ -141,7 +141,7 @@ fn a_name_that_was_there_before_is_refused_on_either_side_of_the_end() {
 
 /// A call that ends soon.
 fn soon() -> Call {
-    Call { deadline: Some(Instant::now() + Duration::from_millis(100)), ..Call::WAITING }
+    Call { deadline: Some(Instant::now() + Duration::from_millis(400)), ..Call::WAITING }
 }
 
 #[test]
