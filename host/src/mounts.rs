@@ -9,10 +9,12 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use wasi_gofer::abi::Errno;
 use wasi_gofer::backend::directfs::FdBudget;
 use wasi_gofer::backend::lisafs::{HardLisaFs, Program};
 use wasi_gofer::sidecar;
+use wasi_gofer::transport::Stream;
 use wasi_gofer::{DirectFs, FsOptions, Gofer, LisaFs, MemoryFs, MountOptions, SharedBackend};
 
 /// A memory mount holds one object for this many bytes of its size, since objects take memory beside their contents.
@@ -165,14 +167,20 @@ fn connect(spec: &MountSpec, remote: &Remote) -> Result<SharedBackend> {
         }
         Server::Socket(path) => {
             let path = path.clone();
-            let connect = move || match UnixStream::connect(&path) {
+            let wait = |path: &Path| match UnixStream::connect(path) {
                 Ok(socket) => Ok(OwnedFd::from(socket)),
                 Err(error) => Err(Errno::from_raw(error.raw_os_error().unwrap_or_default()).into()),
             };
             if remote.hard {
+                // The start may wait for a server that is busy. Later on a guest's call has its own time.
+                let is_first = AtomicBool::new(true);
+                let connect = move || match is_first.swap(false, Ordering::Relaxed) {
+                    true => wait(&path),
+                    false => Ok(Stream::connect(&path)?),
+                };
                 HardLisaFs::connect(connect, options).map(SharedBackend::new)
             } else {
-                connect().and_then(|socket| LisaFs::connect(socket, options)).map(SharedBackend::new)
+                wait(&path).and_then(|socket| LisaFs::connect(socket, options)).map(SharedBackend::new)
             }
         }
         Server::Fd(fd) => {

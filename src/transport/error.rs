@@ -38,6 +38,8 @@ pub enum Violation {
     Unasked,
     /// Descriptors where none may come, or more than there is room for.
     Descriptors,
+    /// More files than were asked for.
+    Surplus,
     /// A message in shared memory is shorter than its head.
     Undersized {
         /// The bytes that it has.
@@ -104,6 +106,7 @@ impl fmt::Display for Violation {
             Violation::WrongMessage { mid } => write!(f, "the peer answered another request, with message {mid}"),
             Violation::Unasked => f.write_str("the peer sent more than it was asked"),
             Violation::Descriptors => f.write_str("the peer sent descriptors that it may not"),
+            Violation::Surplus => f.write_str("the peer gave more files than it was asked for"),
             Violation::Undersized { bytes } => write!(f, "the peer passed a message of {bytes} bytes"),
             Violation::State { word } => write!(f, "the peer passed the turn to nobody, with {word}"),
             Violation::Handshake => f.write_str("the peer began a channel with something else than it has to"),

@@ -5,9 +5,11 @@
 //!
 //! No promise of stability comes with this module: it is open for tests that speak with real peers.
 
+mod discard;
 mod error;
 pub mod lisafs;
 mod stream;
 
+pub(crate) use discard::discard;
 pub use error::{TransportError, Violation};
 pub use stream::Stream;

@@ -1,36 +1,103 @@
 //! A stream socket between two processes of one host, with descriptors as cargo.
 
+use super::discard::discard;
 use super::error::{TransportError, Violation, goes_on};
 use crate::abi::{Call, Errno};
 use crate::sync::monotonic;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::{self, IoSlice, IoSliceMut};
-use rustix::net::sockopt::{Timeout, set_socket_timeout, socket_domain, socket_type};
+use rustix::net::sockopt::{Timeout, set_socket_linger, set_socket_timeout, socket_domain, socket_type};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketType, recvmsg, sendmsg,
+    SendAncillaryMessage, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType, connect, recvmsg, sendmsg,
+    shutdown, socket_with,
 };
 use smallvec::SmallVec;
 use std::mem::MaybeUninit;
+use std::path::Path;
 use std::time::Duration;
 
 /// How long one system call waits before the call that waits in it is looked at again.
 pub(super) const SLICE: Duration = Duration::from_millis(50);
 
-/// Descriptors that one receipt has room for; alignment may make it one or two more. More than any message has, so that
-/// surplus ones can be told from a lack of descriptors.
+/// Descriptors that come in one receipt at most. More than any message has.
 pub(super) const ROOM: usize = 8;
+
+/// Descriptors that the kernel passes in one receipt at most (`SCM_MAX_FD`).
+const FDS_MAX: usize = 253;
+
+/// Room for what else the kernel may tell of a message: whoever made the socket can have it told who sent it, and under
+/// which label.
+const CONTROL_MORE: usize = 512;
+
+/// Messages that may be in the queue of a socket that is no stream (`net.unix.max_dgram_qlen`): of the kernel's own accord
+/// 10, 512 where systemd sets it.
+const QUEUE_MAX: usize = 600;
+
+/// Messages that may have come between two system calls, the one behind the other.
+const QUEUE_JUST_NOW: usize = 16;
+
+/// Bytes of what comes beside bytes: all descriptors have room, so that none is closed by the kernel, within the call that
+/// receives.
+const CONTROL: usize = rustix::cmsg_space!(ScmRights(FDS_MAX)) + CONTROL_MORE;
 
 /// Descriptors of one message that are kept; the protocol has none with more.
 pub(super) const KEPT: usize = 2;
 
-/// Descriptors that came with a message. Dropping closes them.
+/// Descriptors that came with a message. Dropping has them closed.
 #[derive(Debug, Default)]
 pub(super) struct Cargo {
-    pub(super) fds: SmallVec<[OwnedFd; KEPT]>,
+    fds: SmallVec<[OwnedFd; KEPT]>,
+    /// The first of them that is a socket.
+    socket: Option<usize>,
     /// Whether some could not be taken, because this process has no descriptor left.
     pub(super) lost: bool,
+}
+
+impl Cargo {
+    /// Takes over what came. Sockets are told not to linger: where nobody has them linger again, the close does not wait.
+    fn load(&mut self, fds: impl IntoIterator<Item = OwnedFd>) {
+        let mut surplus = Fds::new();
+        for fd in fds {
+            let is_socket = set_socket_linger(&fd, None).is_ok();
+            if self.fds.len() >= KEPT {
+                surplus.push(fd);
+                continue;
+            }
+            if is_socket {
+                self.socket.get_or_insert(self.fds.len());
+            }
+            self.fds.push(fd);
+        }
+        discard(surplus);
+    }
+
+    /// Has all of them closed.
+    fn clear(&mut self) {
+        self.socket = None;
+        discard(std::mem::take(&mut self.fds));
+    }
+
+    /// Whether a socket is among the first `count`.
+    pub(super) fn has_socket(&self, count: usize) -> bool {
+        self.socket.is_some_and(|at| at < count)
+    }
+
+    /// The first `count`; the others are closed.
+    pub(super) fn unload(mut self, count: usize) -> SmallVec<[OwnedFd; KEPT]> {
+        let mut fds = std::mem::take(&mut self.fds);
+        if fds.len() > count {
+            discard(fds.drain(count..));
+        }
+        fds
+    }
+}
+
+impl Drop for Cargo {
+    fn drop(&mut self) {
+        self.clear();
+    }
 }
 
 /// A connected stream socket of the unix domain.
@@ -51,6 +118,18 @@ impl Stream {
         set_socket_timeout(&fd, Timeout::Recv, Some(SLICE)).map_err(errno)?;
         set_socket_timeout(&fd, Timeout::Send, Some(SLICE)).map_err(errno)?;
         Ok(Stream { fd })
+    }
+
+    /// Connects to who listens at a path, without waiting for him: `EAGAIN` where as many wait for him as may, else as
+    /// connect(2), `ENAMETOOLONG` for a path that an address has no room for.
+    pub fn connect(path: &Path) -> Result<OwnedFd, Errno> {
+        let errno = |errno: io::Errno| Errno::from_raw(errno.raw_os_error());
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(errno)?;
+        connect(&socket, &SocketAddrUnix::new(path).map_err(errno)?).map_err(errno)?;
+        // As it would be if it had waited.
+        io::ioctl_fionbio(&socket, false).map_err(errno)?;
+        Ok(socket)
     }
 
     /// Receives some bytes, and with them descriptors into `cargo`; without one, a descriptor is a violation. 0 at the
@@ -126,42 +205,89 @@ pub(super) fn is_hung_up(socket: BorrowedFd<'_>) -> bool {
     asked.is_ok() && polled.iter().any(|polled| polled.revents().intersects(PollFlags::HUP | PollFlags::ERR))
 }
 
-/// One `recvmsg(2)`: how many bytes and descriptors came. The inner result is a violation of the peer's.
+/// Descriptors of one receipt.
+pub(super) type Fds = SmallVec<[OwnedFd; ROOM]>;
+
+/// What one `recvmsg(2)` gave.
+pub(super) struct Received {
+    pub(super) bytes: usize,
+    pub(super) fds: Fds,
+    /// Whether there was more beside the bytes than could be taken.
+    pub(super) cut: bool,
+}
+
+/// Whether there is something to be received, or the peer is gone.
+fn is_ready(socket: BorrowedFd<'_>) -> bool {
+    let mut polled = [PollFd::from_borrowed_fd(socket, PollFlags::IN)];
+    let asked = poll(&mut polled, Some(&Timespec::default()));
+    asked.is_err() || polled.iter().any(|polled| !polled.revents().is_empty())
+}
+
+/// One `recvmsg(2)`. What is made of the descriptors is the caller's.
+pub(super) fn receive_all(socket: BorrowedFd<'_>, bytes: &mut [u8], flags: RecvFlags) -> io::Result<Received> {
+    let mut space = [MaybeUninit::uninit(); CONTROL];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let received = recvmsg(socket, &mut [IoSliceMut::new(bytes)], &mut control, flags | RecvFlags::CMSG_CLOEXEC)?;
+    let mut all = Fds::new();
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(fds) = message {
+            all.extend(fds);
+        }
+    }
+    Ok(Received { bytes: received.bytes, fds: all, cut: received.flags.contains(ReturnFlags::CTRUNC) })
+}
+
+/// One `recvmsg(2)`: how many bytes and descriptors came. The inner result is a violation of the peer's; without cargo any
+/// descriptor is one.
 pub(super) fn receive_once(
     socket: BorrowedFd<'_>,
     bytes: &mut [u8],
     cargo: Option<&mut Cargo>,
     flags: RecvFlags,
 ) -> io::Result<Result<(usize, usize), TransportError>> {
-    let flags = flags | RecvFlags::CMSG_CLOEXEC;
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(ROOM))];
+    let Received { bytes, fds, cut } = receive_all(socket, bytes, flags)?;
+    let arrived = fds.len();
     let Some(cargo) = cargo else {
-        // Without room the kernel closes what came, and says that it did.
-        let received = recvmsg(socket, &mut [IoSliceMut::new(bytes)], &mut Default::default(), flags)?;
-        let refused = received.flags.contains(ReturnFlags::CTRUNC);
-        return Ok(if refused { Err(Violation::Descriptors.into()) } else { Ok((received.bytes, 0)) });
+        discard(fds);
+        return Ok(if cut || arrived > 0 { Err(Violation::Descriptors.into()) } else { Ok((bytes, 0)) });
     };
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let received = recvmsg(socket, &mut [IoSliceMut::new(bytes)], &mut control, flags)?;
-    let mut arrived = 0usize;
-    for message in control.drain() {
-        let RecvAncillaryMessage::ScmRights(fds) = message else { continue };
-        for fd in fds {
-            arrived = arrived.saturating_add(1);
-            if cargo.fds.len() < KEPT {
-                cargo.fds.push(fd);
-            }
-        }
-    }
-    if received.flags.contains(ReturnFlags::CTRUNC) {
+    cargo.load(fds);
+    if cut {
         // What arrived may be any part of what was sent, so none of it is of use.
-        cargo.fds.clear();
+        cargo.clear();
         cargo.lost = true;
-        if arrived >= ROOM {
-            return Ok(Err(Violation::Descriptors.into()));
+    }
+    if arrived > ROOM {
+        cargo.clear();
+        return Ok(Err(Violation::Descriptors.into()));
+    }
+    Ok(Ok((bytes, arrived)))
+}
+
+/// Ends a connection, and takes out what its peer has sent over it: whoever closes the socket would close that too.
+pub(super) fn empty(socket: BorrowedFd<'_>, is_stream: bool) {
+    let was_idle = !is_ready(socket);
+    // From here on nothing comes.
+    let _ = shutdown(socket, Shutdown::Both);
+    let mut bytes = [0; 4096];
+    // Nothing is the end of a stream; elsewhere it may be a message without bytes as well. Of those a peer that had sent
+    // none till now could have sent few.
+    let most = match (is_stream, was_idle) {
+        (true, _) => 1,
+        (false, true) => QUEUE_JUST_NOW,
+        (false, false) => QUEUE_MAX,
+    };
+    let mut nothing = 0;
+    while nothing < most {
+        match receive_all(socket, &mut bytes, RecvFlags::DONTWAIT) {
+            Ok(Received { bytes: 0, fds, .. }) if fds.is_empty() => nothing = nothing.saturating_add(1),
+            Ok(received) => {
+                discard(received.fds);
+                nothing = 0;
+            }
+            Err(_) => break,
         }
     }
-    Ok(Ok((received.bytes, arrived)))
 }
 
 /// Sends bytes and descriptors in one `sendmsg(2)`.

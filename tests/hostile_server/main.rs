@@ -15,6 +15,7 @@ mod files;
 mod frames;
 mod listings;
 mod mounted;
+mod piles;
 mod proxy;
 mod scene;
 mod walks;

@@ -39,12 +39,14 @@ fn walk_replies() -> Vec<Case> {
             let last = rest(reply, SECOND);
             reply.payload.extend(last);
             put(reply, 1, &3u16.to_le_bytes());
-        }),
+        })
+        .ends(),
         Case::new("walk_to_60000_objects", WALK, EIO, |reply| {
             let last = rest(reply, SECOND);
             (2..8_000).for_each(|_| reply.payload.extend(&last));
             put(reply, 1, &8_000u16.to_le_bytes());
-        }),
+        })
+        .ends(),
         Case::new("walk_that_is_complete_with_less", WALK, EIO, |reply| {
             reply.payload.truncate(SECOND);
             put(reply, 1, &1u16.to_le_bytes());

@@ -10,8 +10,10 @@ use std::io::{Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
+use wasi_gofer::abi::Errno;
 use wasi_gofer::backend::lisafs::{HardLisaFs, LisaFsOptions};
 use wasi_gofer::sidecar::{Export, Server};
 
@@ -26,7 +28,11 @@ pub(crate) enum Side {
 pub(crate) struct Scene {
     pub(crate) dir: TempDir,
     plan: Arc<Mutex<Option<(u16, Side)>>>,
+    gate: Arc<Mutex<Gate>>,
 }
+
+/// What comes before a further connection, and whether there is one.
+type Gate = Box<dyn FnMut(&Path) -> bool + Send>;
 
 impl Scene {
     /// A mount over connections that end as planned; there is always a next one.
@@ -40,7 +46,12 @@ impl Scene {
         let server = Server::lisafs(Export::open_ambient(dir.path()).expect("an export")).expect("a server");
         let plan = Arc::new(Mutex::new(None));
         let planned = Arc::clone(&plan);
+        let gate = Arc::new(Mutex::new(Box::new(|_: &Path| true) as Gate));
+        let (asked, path) = (Arc::clone(&gate), dir.path().to_owned());
         let connect = move || {
+            if !asked.lock()(&path) {
+                return Err(Errno::Connrefused.into());
+            }
             let (ours, between) = UnixStream::pair().expect("a pair");
             let served = server.connect()?;
             let planned = Arc::clone(&planned);
@@ -54,12 +65,28 @@ impl Scene {
         };
         // All requests go over the socket.
         let options = LisaFsOptions { channels: 0, ..options };
-        (Scene { dir, plan }, HardLisaFs::connect(connect, options).expect("mounted"))
+        (Scene { dir, plan, gate }, HardLisaFs::connect(connect, options).expect("mounted"))
     }
 
     /// The next request of this number is the connection's last.
     pub(crate) fn cut(&self, mid: u16, side: Side) {
         *self.plan.lock() = Some((mid, side));
+    }
+
+    /// As [`Scene::cut`], for who has not the scene.
+    pub(crate) fn planner(&self) -> impl Fn(u16, Side) + Send + 'static {
+        let plan = Arc::clone(&self.plan);
+        move |mid, side| *plan.lock() = Some((mid, side))
+    }
+
+    /// No request ends a connection any more.
+    pub(crate) fn unplan(&self) {
+        *self.plan.lock() = None;
+    }
+
+    /// Has this done before each further connection, which is made if it says so.
+    pub(crate) fn before_connections(&self, act: impl FnMut(&Path) -> bool + Send + 'static) {
+        *self.gate.lock() = Box::new(act);
     }
 
     /// Whether the plan was carried out.

@@ -2,8 +2,11 @@
 
 use crate::cut::{Scene, Side};
 use crate::kit::{self, CREATE, READ_WRITE};
+use std::fs::Permissions;
 use std::io::IoSlice;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 use wasi_gofer::abi::{Call, Errno, Error};
 use wasi_gofer::backend::lisafs::{HardLisaFs, LisaFsOptions};
 use wasi_gofer::vfs::{OpenDirectory, OpenHow};
@@ -93,7 +96,7 @@ fn lay(host: &Path) {
     }
     std::fs::write(host.join("dir/file"), "contents").expect("written");
     // What there is must be older than any change, by more than a filesystem's clock can be late.
-    std::thread::sleep(std::time::Duration::from_millis(50));
+    std::thread::sleep(Duration::from_millis(50));
 }
 
 #[test]
@@ -127,12 +130,147 @@ fn a_name_that_was_there_before_is_refused_on_either_side_of_the_end() {
         let (scene, backend) = Scene::new();
         lay(scene.dir.path());
         std::fs::create_dir(scene.dir.path().join("dir/new")).expect("made");
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
         let (_gofer, _backend, root) = mounted(backend, CachePolicy::None);
         scene.cut(13, side);
 
         assert_eq!(root.create_directory_at(CALL, b"dir/new"), Err(Errno::Exist.into()), "{side:?}");
         assert!(scene.was_cut(), "{side:?}");
+    }
+}
+
+/// A call that ends soon.
+fn soon() -> Call {
+    Call { deadline: Some(Instant::now() + Duration::from_millis(400)), ..Call::WAITING }
+}
+
+#[test]
+fn a_change_of_a_call_that_ended_decides_no_later_one() {
+    for policy in CachePolicy::ALL {
+        let (scene, backend) = Scene::new();
+        lay(scene.dir.path());
+        let (_gofer, _backend, root) = mounted(backend, policy);
+        scene.cut(13, Side::Before);
+        scene.before_connections(|_| false);
+        assert_eq!(root.create_directory_at(&soon(), b"dir/new"), Err(Errno::Timedout.into()), "{policy}");
+        assert!(scene.was_cut(), "{policy}");
+        std::fs::create_dir(scene.dir.path().join("dir/new")).expect("made");
+        scene.before_connections(|_| true);
+
+        assert_eq!(root.create_directory_at(CALL, b"dir/new"), Err(Errno::Exist.into()), "{policy}");
+    }
+}
+
+#[test]
+fn a_change_of_a_call_that_ended_while_its_directory_was_restored_decides_no_later_one() {
+    for policy in CachePolicy::ALL {
+        let (scene, backend) = Scene::new();
+        lay(scene.dir.path());
+        let (_gofer, _backend, root) = mounted(backend, policy);
+        scene.cut(13, Side::Before);
+        // There is a next connection, which ends at the walk to the directory, and none behind it.
+        let (plan, mut left) = (scene.planner(), 1);
+        scene.before_connections(move |_| {
+            plan(5, Side::Before);
+            left -= 1;
+            left >= 0
+        });
+        assert_eq!(root.create_directory_at(&soon(), b"dir/new"), Err(Errno::Timedout.into()), "{policy}");
+        std::fs::create_dir(scene.dir.path().join("dir/new")).expect("made");
+        scene.unplan();
+        scene.before_connections(|_| true);
+
+        assert_eq!(root.create_directory_at(CALL, b"dir/new"), Err(Errno::Exist.into()), "{policy}");
+    }
+}
+
+/// What somebody else makes in the place of what was asked for.
+struct Outsider {
+    name: &'static str,
+    mid: u16,
+    change: fn(&OpenDirectory) -> Result<(), Error>,
+    makes: fn(&Path),
+}
+
+const OUTSIDERS: &[Outsider] = &[
+    Outsider {
+        name: "a link that leads elsewhere",
+        mid: 15,
+        change: |dir| dir.symlink_at(CALL, b"target", b"dir/new"),
+        makes: |new| std::os::unix::fs::symlink("elsewhere", new).expect("made"),
+    },
+    Outsider {
+        name: "a file for a link",
+        mid: 15,
+        change: |dir| dir.symlink_at(CALL, b"target", b"dir/new"),
+        makes: |new| std::fs::write(new, "").expect("written"),
+    },
+    Outsider {
+        name: "a file of another mode",
+        mid: 8,
+        change: create,
+        makes: |new| {
+            std::fs::write(new, "").expect("written");
+            std::fs::set_permissions(new, Permissions::from_mode(0o600)).expect("set");
+        },
+    },
+    Outsider {
+        name: "a file that is not empty",
+        mid: 8,
+        change: create,
+        makes: |new| std::fs::write(new, "the other's").expect("written"),
+    },
+    Outsider {
+        name: "a file with another name",
+        mid: 8,
+        change: create,
+        makes: |new| {
+            std::fs::write(new, "").expect("written");
+            std::fs::hard_link(new, new.with_file_name("other")).expect("linked");
+        },
+    },
+    Outsider {
+        name: "a directory of another mode",
+        mid: 13,
+        change: |dir| dir.create_directory_at(CALL, b"dir/new"),
+        makes: |new| {
+            std::fs::create_dir(new).expect("made");
+            std::fs::set_permissions(new, Permissions::from_mode(0o700)).expect("set");
+        },
+    },
+    Outsider {
+        name: "a directory that is not empty",
+        mid: 13,
+        change: |dir| dir.create_directory_at(CALL, b"dir/new"),
+        makes: |new| {
+            std::fs::create_dir(new).expect("made");
+            std::fs::write(new.join("file"), "").expect("written");
+        },
+    },
+];
+
+#[test]
+fn what_somebody_else_made_meanwhile_is_not_taken_for_one_s_own_where_it_differs() {
+    for policy in [CachePolicy::Exclusive, CachePolicy::Shared] {
+        for case in OUTSIDERS {
+            let (scene, backend) = Scene::new();
+            lay(scene.dir.path());
+            let (gofer, _backend, root) = mounted(backend, policy);
+            scene.cut(case.mid, Side::Before);
+            let makes = case.makes;
+            scene.before_connections(move |host| {
+                makes(&host.join("dir/new"));
+                true
+            });
+
+            let what = format!("{} in {policy}", case.name);
+            assert_eq!((case.change)(&root), Err(Errno::Io.into()), "{what}");
+            assert!(scene.was_cut(), "{what}");
+            let undecided =
+                gofer.stats()[0].fs.backend_counters.iter().find(|told| told.0 == "undecided").map(|told| told.1);
+            assert_eq!(undecided, Some(1), "{what}");
+            gofer.check_invariants().expect("sound");
+        }
     }
 }
 

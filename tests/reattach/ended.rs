@@ -6,15 +6,15 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use wasi_gofer::abi::{Call, CancelToken, Errno};
-use wasi_gofer::backend::Backend;
+use wasi_gofer::abi::{Call, CancelToken, Errno, Error};
 use wasi_gofer::backend::lisafs::{HardLisaFs, LisaFsOptions};
+use wasi_gofer::backend::{Backend, Object, XattrHow};
 use wasi_gofer::sidecar::{Export, Server};
 use wasi_gofer::transport::Stream;
 
 /// A connection to a server of `dir` that ends when the server is dropped.
 fn serve(dir: &std::path::Path) -> (Server, OwnedFd) {
-    let server = Server::lisafs(Export::open_ambient(dir).expect("an export")).expect("a server");
+    let server = Server::lisafs(Export::open_ambient(dir).expect("an export").xattrs(true)).expect("a server");
     let (ours, theirs) = UnixStream::pair().expect("a pair");
     server.serve(Stream::new(theirs.into()).expect("a stream")).expect("served");
     (server, ours.into())
@@ -57,7 +57,7 @@ fn waiting_for_a_server_ends_with_the_call_s_cancel() {
 fn a_call_that_may_not_wait_says_so() {
     let (_served, backend) = gone(|| None);
     let call = Call { may_wait: false, ..Call::WAITING };
-    assert_eq!(backend.statfs(&call).err(), Some(wasi_gofer::abi::Error::WouldWait));
+    assert_eq!(backend.statfs(&call).err(), Some(Error::WouldWait));
 }
 
 #[test]
@@ -95,4 +95,65 @@ fn a_server_that_comes_back_with_another_directory_is_stale() {
     assert_eq!(backend.statfs(&Call::WAITING).err(), Some(Errno::Stale.into()));
     let root = backend.root(&Call::WAITING).err();
     assert_eq!(root, Some(Errno::Stale.into()));
+}
+
+#[test]
+fn waiting_for_a_server_that_takes_no_connection_ends_with_the_call_s_deadline() {
+    let place = tempfile::TempDir::new().expect("a directory");
+    let path = place.path().join("socket");
+    let address = rustix::net::SocketAddrUnix::new(&path).expect("it fits");
+    let socket = rustix::net::socket(rustix::net::AddressFamily::UNIX, rustix::net::SocketType::STREAM, None);
+    let listener = socket.expect("a socket");
+    rustix::net::bind(&listener, &address).expect("bound");
+    rustix::net::listen(&listener, 0).expect("it listens");
+    // The one that may wait.
+    let _waits = Stream::connect(&path).expect("there is room");
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&tries);
+    let (_served, backend) = gone(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        match Stream::connect(&path) {
+            Err(Errno::Again) => None,
+            other => panic!("{other:?}"),
+        }
+    });
+    let call = Call { deadline: Instant::now().checked_add(Duration::from_millis(200)), ..Call::WAITING };
+
+    assert_eq!(backend.statfs(&call).err(), Some(Errno::Timedout.into()));
+    assert!(tries.load(Ordering::Relaxed) > 1);
+}
+
+#[test]
+fn attributes_that_are_changed_behind_an_end_while_nothing_was_under_way_are_changed_once() {
+    let dir = tempfile::TempDir::new().expect("a directory");
+    let path = dir.path().to_owned();
+    let present = Arc::new(parking_lot::Mutex::new(None));
+    let made = Arc::clone(&present);
+    let connect = move || {
+        let (server, socket) = serve(&path);
+        *made.lock() = Some(server);
+        Ok(socket)
+    };
+    let options = LisaFsOptions { channels: 0, ..LisaFsOptions::default() };
+    let backend = HardLisaFs::connect(connect, options).expect("mounted");
+    let root = backend.root(&Call::WAITING).expect("there");
+    let object = || Object { node: &root.node, location: None, key: root.stat.key, file_type: root.stat.file_type };
+    // As a cache does, which has nothing to restore of the root.
+    let again = |change: &dyn Fn() -> Result<(), Error>| {
+        let mut answers = (0..8).map(|_| change()).skip_while(|answer| *answer == Err(Error::Unbound));
+        answers.next().expect("it is answered in the end")
+    };
+    let how = XattrHow::Create;
+    let set = || backend.set_xattr(&Call::WAITING, object(), (b"user.one", b"1"), how);
+    drop(present.lock().take());
+    match again(&set) {
+        Err(Error::Errno(Errno::Opnotsupp)) => {
+            eprintln!("the test directory's filesystem has no attributes: SKIPPED");
+            return;
+        }
+        answer => assert_eq!(answer, Ok(())),
+    }
+    drop(present.lock().take());
+    assert_eq!(again(&|| backend.remove_xattr(&Call::WAITING, object(), b"user.one")), Ok(()));
+    assert_eq!((backend.undecided(), backend.reattached()), (0, 2));
 }

@@ -152,6 +152,30 @@ fn files_are_opened_anew_where_no_descriptor_was_handed_out_and_stale_without_a_
 }
 
 #[test]
+fn appends_behind_a_kill_while_nothing_was_under_way_are_made() {
+    for channels in [0, 4] {
+        let served = Served::new();
+        std::fs::write(served.dir.path().join("log"), "one").expect("written");
+        let options = LisaFsOptions { host_fds: false, channels, ..LisaFsOptions::default() };
+        let mut builder = Gofer::builder();
+        let fs = wasi_gofer::FsOptions::with_policy(CachePolicy::Shared);
+        builder.mount("/", served.backend(options), MountOptions { read_only: false, fs });
+        let gofer = builder.build().expect("mounted");
+        let root = root(&gofer);
+        let log = file(&root, "log", OpenHow { append: true, ..READ_WRITE });
+        for text in ["two", "three"] {
+            assert!(served.kill_and_wait() > 0, "{channels}");
+
+            assert_eq!(log.write(CALL, &[IoSlice::new(text.as_bytes())]), Ok(text.len()), "{channels}");
+        }
+        assert_eq!(served.host("log"), "onetwothree", "{channels}");
+        let told = &gofer.stats()[0].fs.backend_counters;
+        let counted = |name| told.iter().find(|told| told.0 == name).map(|told| told.1);
+        assert_eq!((counted("undecided"), counted("reattached")), (Some(0), Some(2)), "{channels}");
+    }
+}
+
+#[test]
 fn files_and_directories_that_a_guest_moved_are_opened_anew_where_it_moved_them() {
     for policy in CachePolicy::ALL {
         let served = Served::new();

@@ -38,6 +38,25 @@ impl Served {
         pids.iter().filter(|pid| kill_process(**pid, Signal::KILL).is_ok()).count()
     }
 
+    /// As [`Served::kill`], and waits until the processes have let go of everything.
+    pub(crate) fn kill_and_wait(&self) -> usize {
+        let pids = serving(self.dir.path());
+        pids.iter().for_each(|pid| _ = kill_process(*pid, Signal::KILL));
+        for pid in &pids {
+            // The state is behind the name: Z, or X, once descriptors are closed; the first thread may be so before others.
+            let is_there = || {
+                let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+                let lives = stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']));
+                let threads = std::fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero()));
+                lives || threads.is_ok_and(|threads| threads.count() > 1)
+            };
+            while is_there() {
+                std::thread::yield_now();
+            }
+        }
+        pids.len()
+    }
+
     pub(crate) fn host(&self, path: &str) -> String {
         std::fs::read_to_string(self.dir.path().join(path)).expect("it is there")
     }

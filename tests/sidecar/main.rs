@@ -13,6 +13,7 @@ mod gofer;
 mod golden;
 mod hostile;
 mod ids;
+mod lingering;
 mod names;
 mod overlay;
 mod programs;

@@ -111,6 +111,17 @@ impl Listening {
         std::fs::read_dir(format!("/proc/{}/fd", serving(&self.child))).ok().map(Iterator::count)
     }
 
+    /// Has it stand still while `act` runs.
+    pub(crate) fn paused<T>(&self, act: impl FnOnce() -> T) -> T {
+        let serving = Pid::from_raw(serving(&self.child).cast_signed()).expect("a pid");
+        kill_process(serving, Signal::STOP).expect("told");
+        let state = format!("/proc/{}/stat", serving.as_raw_nonzero());
+        eventually("it stands still", || std::fs::read_to_string(&state).is_ok_and(|state| state.contains(") T ")));
+        let acted = act();
+        kill_process(serving, Signal::CONT).expect("told");
+        acted
+    }
+
     /// Whether nothing is left of any connection.
     pub(crate) fn is_idle(&self) -> bool {
         let threads = told(serving(&self.child), "Threads:");

@@ -33,6 +33,8 @@ pub(super) struct Connection {
     counts: Arc<RpcCounts>,
     doomed: Arc<Doomed>,
     ended: AtomicBool,
+    /// Whether another one is made when this one has ended.
+    has_next: bool,
 }
 
 /// The failure of a request, with what its answer gave all the same: an answer came whose descriptors found no room in
@@ -40,15 +42,17 @@ pub(super) struct Connection {
 pub(super) struct Failed {
     pub(super) error: Error,
     pub(super) orphans: Vec<Number>,
+    /// Whether something of the request went to the server.
+    begun: bool,
 }
 
 impl Connection {
-    /// Asks for the root. Requests are counted in `counts`.
+    /// Asks for the root. Requests are counted in `counts`, which those of the next connection are too if it `has_next`.
     pub(super) fn mount(
         call: &Call,
         client: Client,
         options: &LisaFsOptions,
-        counts: Arc<RpcCounts>,
+        (counts, has_next): (Arc<RpcCounts>, bool),
     ) -> Result<(Connection, Inode)> {
         counts.add(Mid::MOUNT);
         let ways = Connections::new(client);
@@ -67,6 +71,7 @@ impl Connection {
             counts,
             doomed: Arc::default(),
             ended: AtomicBool::new(false),
+            has_next,
         };
         Ok((connection, mounted.root))
     }
@@ -100,7 +105,8 @@ impl Connection {
     /// # Errors
     ///
     /// [`Error::WouldWait`] for a call that may not wait, before anything else; the server's errno; `EIO` for an answer
-    /// that is none and once the connection ended; `ETIMEDOUT` and `ECANCELED` when the call ends first, or the time
+    /// that is none and once the connection ended ([`Error::Unbound`] where nothing was sent and there is a next one);
+    /// `ETIMEDOUT` and `ECANCELED` when the call ends first, or the time
     /// for a request.
     pub(super) fn ask<R: Request, T>(
         &self,
@@ -139,10 +145,18 @@ impl Connection {
     /// What goes wrong is no matter of the call that happens to close, unless the connection is over.
     fn close(&self, call: &Call) -> Result<()> {
         while let Some(ids) = self.doomed.due() {
-            if let Err(Failed { error, .. }) = self.exchange(call, &Close { fds: &ids }, &[], |(), _| Ok(())) {
-                // Closing a number twice does no harm, and the server gives none out again.
-                self.doomed.push(&ids);
-                return if self.is_over() { Err(error) } else { Ok(()) };
+            // Once it is sent it is the server's matter, whatever comes of it: else one that refuses each would have the list
+            // grow with every answer.
+            if let Err(Failed { error, begun, .. }) = self.exchange(call, &Close { fds: &ids }, &[], |(), _| Ok(())) {
+                if !begun {
+                    self.doomed.push(&ids);
+                }
+                if self.is_over() {
+                    return Err(error);
+                }
+                if !begun {
+                    return Ok(());
+                }
             }
             if ids.len() < BATCH {
                 break;
@@ -159,15 +173,21 @@ impl Connection {
         told: impl FnOnce(R::Reply<'_>, Fds) -> Result<T>,
     ) -> Result<T, Failed> {
         if self.is_over() {
-            return Err(Error::Errno(Errno::Io).into());
+            return Err(self.unsent().into());
         }
+        let mut told = Some(told);
         let asked = self.ways.with(call, |client| {
-            self.counts.add(R::MID);
             let answer = client.call_with(call, request, tail);
-            let outcome = answer.and_then(|answer| told(answer.message, answer.fds));
-            (outcome, client.take_orphans())
+            let outcome = answer.and_then(|answer| match told.take() {
+                Some(told) => told(answer.message, answer.fds),
+                None => Err(Errno::Io.into()),
+            });
+            if client.has_begun() {
+                self.counts.add(R::MID);
+            }
+            (outcome, client.has_begun(), client.take_orphans())
         });
-        let (outcome, orphans) = asked?;
+        let (outcome, begun, orphans) = asked?;
         let orphans: Vec<Number> = orphans.into_iter().map(|id| self.own(id)).collect();
         let ended = self.ways.ended();
         if let Some(reason) = ended
@@ -176,7 +196,16 @@ impl Connection {
             tracing::warn!(target: "wasi_gofer::lisafs", %reason, "the connection to the server ended");
             self.doomed.end();
         }
-        outcome.map_err(|error| Failed { error: errno_of(error), orphans })
+        outcome.map_err(|error| {
+            let unsent = !begun && self.is_over() && error.is(Errno::Io);
+            Failed { error: if unsent { self.unsent() } else { errno_of(error) }, orphans, begun }
+        })
+    }
+
+    /// The failure of a request of which nothing was sent, as the connection is over: where there is a next one it is to be
+    /// made over that.
+    fn unsent(&self) -> Error {
+        if self.has_next { Error::Unbound } else { Errno::Io.into() }
     }
 
     /// Whether the connection ended.
@@ -187,7 +216,7 @@ impl Connection {
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Failed {
-        Failed { error, orphans: Vec::new() }
+        Failed { error, orphans: Vec::new(), begun: false }
     }
 }
 

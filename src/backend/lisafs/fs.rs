@@ -69,18 +69,19 @@ impl LisaFs {
 
     /// As [`LisaFs::connect`], within a call that can be ended.
     pub fn connect_by(call: &Call, socket: impl Into<OwnedFd>, options: LisaFsOptions) -> Result<LisaFs> {
-        LisaFs::connect_counted(call, socket.into(), options, Arc::default())
+        LisaFs::connect_counted(call, socket.into(), options, (Arc::default(), false))
     }
 
-    /// As [`LisaFs::connect_by`], with counters that were begun before.
+    /// As [`LisaFs::connect_by`], with counters that were begun before, and of a row of connections if it `has_next`: then
+    /// what was not sent when this one ended is [`crate::abi::Error::Unbound`].
     pub(super) fn connect_counted(
         call: &Call,
         socket: OwnedFd,
         options: LisaFsOptions,
-        counts: Arc<RpcCounts>,
+        (counts, has_next): (Arc<RpcCounts>, bool),
     ) -> Result<LisaFs> {
         let client = Client::new(Stream::new(socket)?);
-        let (connection, inode) = Connection::mount(call, client, &options, counts)?;
+        let (connection, inode) = Connection::mount(call, client, &options, (counts, has_next))?;
         let root = told::inode(&connection, Keys::WithBirth, &inode)?;
         if !matches!(root.stat.file_type, FileType::Directory | FileType::Regular) {
             return Err(Errno::Io.into());
@@ -133,7 +134,12 @@ impl LisaFs {
 
     /// How a new object in `dir` is asked for.
     pub(super) fn common(&self, dir: FdId, file_type: Option<FileType>, mode: Mode) -> CreateCommon {
-        CreateCommon::new(dir, file_type, mode.masked(self.umask))
+        CreateCommon::new(dir, file_type, self.masked(mode))
+    }
+
+    /// The mode that a new object is to have.
+    pub(super) fn masked(&self, mode: Mode) -> Mode {
+        mode.masked(self.umask)
     }
 
     pub(super) fn connection(&self) -> &Connection {

@@ -235,7 +235,9 @@ impl LisaHandle {
     /// Has a write reach the disk, if the file was opened for that: there is no flag of the protocol for it.
     fn after_write(&self, call: &Call) -> Result<()> {
         let (all, data) = (self.access.contains(OpenFlags::SYNC), self.access.contains(OpenFlags::DSYNC));
-        if all || data { self.sync(call, !all) } else { Ok(()) }
+        let synced = if all || data { self.sync(call, !all) } else { Ok(()) };
+        // It says that nothing was done, and something was.
+        synced.map_err(|error| if matches!(error, Error::Unbound) { Errno::Io.into() } else { error })
     }
 }
 

@@ -75,7 +75,7 @@ impl LisaFs {
         });
         let (open, told, fds) = match made {
             Ok(made) => made,
-            Err(Failed { error, orphans }) => {
+            Err(Failed { error, orphans, .. }) => {
                 self.take_back(call, dir.id(), name, &orphans);
                 return Err(self.instead_of_inval_in(call, error, dir.id()));
             }

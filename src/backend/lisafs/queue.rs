@@ -10,6 +10,7 @@ use crate::backend::{Change, ChangeQueue, Watch, WatchId, inotify};
 use crate::hostfs::watch::Inotify;
 use crate::proto::lisafs::{self, AddWatch, Mid, RemoveWatch, WATCH_ATTRIBUTES};
 use parking_lot::Mutex;
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 use zerocopy::little_endian::I32;
 
@@ -22,8 +23,27 @@ struct LisaQueue {
     made: OnceLock<Made>,
     /// Held by who makes it.
     making: Mutex<()>,
-    /// Watches that ended, which the server counts until it is told.
-    ended: Mutex<Vec<I32>>,
+    watches: Mutex<Watches>,
+}
+
+/// Watches of a queue. Whoever has its descriptor can add others and end them, as often as he likes: those are nobody's.
+#[derive(Default)]
+struct Watches {
+    /// Those that the server granted, and that have not ended as far as is known.
+    granted: HashSet<i32>,
+    /// Those of them that ended, which the server counts until it is told.
+    ended: Vec<I32>,
+}
+
+impl Watches {
+    /// Notes the end of one that was granted, once; whether it was.
+    fn end(&mut self, wd: i32) -> bool {
+        let granted = self.granted.remove(&wd);
+        if granted {
+            self.ended.push(wd.into());
+        }
+        granted
+    }
 }
 
 struct Made {
@@ -39,7 +59,7 @@ impl LisaFs {
             return None;
         }
         let shared = Arc::clone(&self.shared);
-        Some(Box::new(LisaQueue { shared, made: OnceLock::new(), making: Mutex::default(), ended: Mutex::default() }))
+        Some(Box::new(LisaQueue { shared, made: OnceLock::new(), making: Mutex::default(), watches: Mutex::default() }))
     }
 }
 
@@ -62,11 +82,11 @@ impl LisaQueue {
     /// Tells the server of watches that ended, if they are many, or all of them.
     fn tell_ended(&self, call: &Call, made: &Made, all: bool) -> Result<()> {
         let told: Vec<I32> = {
-            let mut ended = self.ended.lock();
+            let ended = &mut self.watches.lock().ended;
             if ended.is_empty() || (ended.len() < BATCH && !all) {
                 return Ok(());
             }
-            std::mem::take(&mut *ended)
+            std::mem::take(ended)
         };
         for batch in told.chunks(usize::from(u16::MAX)) {
             let request = RemoveWatch { queue: made.number.id(), watches: batch };
@@ -81,6 +101,7 @@ impl LisaQueue {
         self.shared.connection.ask(call, &request, |reply, _| {
             // 0 and below are no watch descriptors of the kernel's.
             let watch = Some(reply.watch).filter(|watch| *watch > 0).ok_or(Errno::Io)?;
+            self.watches.lock().granted.insert(watch);
             Ok(Watch { id: inotify::id(watch), attributes: reply.flags & WATCH_ATTRIBUTES != 0 })
         })
     }
@@ -101,7 +122,7 @@ impl ChangeQueue<LisaNode> for LisaQueue {
         };
         self.tell_ended(call, made, false)?;
         match self.add(call, made, dir) {
-            Err(error) if error.is(Errno::Nospc) && !self.ended.lock().is_empty() => {
+            Err(error) if error.is(Errno::Nospc) && !self.watches.lock().ended.is_empty() => {
                 self.tell_ended(call, made, true)?;
                 self.add(call, made, dir)
             }
@@ -111,9 +132,11 @@ impl ChangeQueue<LisaNode> for LisaQueue {
 
     fn unwatch(&self, watch: WatchId) {
         if let (Some(made), Some(wd)) = (self.made.get(), inotify::wd(watch)) {
-            // Whoever has the queue can end its watches, whoever began them.
-            made.inotify.remove(wd);
-            self.ended.lock().push(wd.into());
+            // Whoever has the queue can end its watches, whoever began them. One that ended already is another's by now, if
+            // the server says so.
+            if self.watches.lock().end(wd) {
+                made.inotify.remove(wd);
+            }
         }
     }
 
@@ -127,7 +150,7 @@ impl ChangeQueue<LisaNode> for LisaQueue {
             if let Change::Lost { watch } = change
                 && let Some(wd) = inotify::wd(watch)
             {
-                self.ended.lock().push(wd.into());
+                self.watches.lock().end(wd);
             }
             sink(change);
         })

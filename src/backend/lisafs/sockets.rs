@@ -11,6 +11,7 @@ use crate::backend::{Found, Object};
 use crate::hostfs::errno::from_os;
 use crate::hostfs::socket_type;
 use crate::proto::lisafs::{Accept, BindAt, Connect, FdId, Listen, Mid};
+use crate::transport::discard;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::net::{AddressFamily, sockopt};
 use std::fmt;
@@ -28,7 +29,8 @@ pub struct LisaSocket {
 }
 
 impl LisaFs {
-    /// A connection to the socket `object`, made by the server. It does not wait where the server is ours.
+    /// A connection to the socket `object`, made by the server. It does not wait where the server is ours. What lies in its
+    /// queue is what its peers sent: to close it closes that too, which can wait.
     ///
     /// # Errors
     ///
@@ -80,8 +82,14 @@ impl LisaFs {
         let request = BindAt { common: self.common(dir, None, mode), socket_type: kind.raw(), name };
         let (told, number, host) = self.connection().ask(call, &request, |reply, fds| {
             let number = self.connection().own(reply.socket);
-            let told = self.made(reply.inode, FileType::Socket)?;
-            Ok((told, number, fds.into_iter().next()))
+            let host = fds.into_iter().next();
+            match self.made(reply.inode, FileType::Socket) {
+                Ok(told) => Ok((told, number, host)),
+                Err(error) => {
+                    discard(host);
+                    Err(error)
+                }
+            }
         })?;
         Ok((self.found(told), LisaSocket { shared: Arc::clone(&self.shared), number, kind, host }))
     }
@@ -114,6 +122,12 @@ impl LisaSocket {
     }
 }
 
+impl Drop for LisaSocket {
+    fn drop(&mut self) {
+        discard(self.host.take());
+    }
+}
+
 impl fmt::Debug for LisaSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LisaSocket")
@@ -126,12 +140,20 @@ impl fmt::Debug for LisaSocket {
 /// The unix socket of this kind that came with an answer.
 fn the_socket(fds: Fds, kind: SocketKind) -> Result<OwnedFd> {
     let fd = fds.into_iter().next().ok_or(Errno::Io)?;
-    let wanted = socket_type::of(kind);
+    match is_of(fd.as_fd(), kind) {
+        Ok(true) => Ok(fd),
+        other => {
+            discard([fd]);
+            other.and(Err(Errno::Io.into()))
+        }
+    }
+}
+
+fn is_of(fd: BorrowedFd<'_>, kind: SocketKind) -> Result<bool> {
     // Of what is no socket the kernel says so.
     let lie = |errno| if from_os(errno).is(Errno::Notsock) { Errno::Io.into() } else { from_os(errno) };
-    let same = sockopt::socket_domain(&fd).map_err(lie)? == AddressFamily::UNIX
-        && sockopt::socket_type(&fd).map_err(lie)? == wanted;
-    if same { Ok(fd) } else { Err(Errno::Io.into()) }
+    let domain = sockopt::socket_domain(fd).map_err(lie)?;
+    Ok(domain == AddressFamily::UNIX && sockopt::socket_type(fd).map_err(lie)? == socket_type::of(kind))
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ pub(super) fn inode_as(connection: &Connection, keys: Keys, wire: &Inode, file_t
     if told.stat.file_type == file_type { Ok(told) } else { Err(Errno::Io.into()) }
 }
 
-/// What a walk over `asked` names found. `EIO` when it found more, when what it found does not fit to how it says that
+/// What a walk over `asked` names found. `EIO` when what it found does not fit to how it says that
 /// it ended, or when it went through something that is no directory.
 pub(super) fn walked(
     connection: &Connection,
@@ -50,7 +50,7 @@ pub(super) fn walked(
     reply: WalkReply<'_>,
     asked: usize,
 ) -> Result<(WalkStatus, Vec<Told>)> {
-    // All of them, so that the numbers of the surplus are closed too. There are 65,535 at most, and the answer is there.
+    // All of them, so that each number is closed. There are no more than were asked for: the transport has seen to that.
     let all: Vec<Result<Told>> = reply.inodes.iter().map(|wire| inode(connection, keys, wire)).collect();
     let told = all.into_iter().collect::<Result<Vec<_>>>()?;
     let last = told.last().map(|told| told.stat.file_type);

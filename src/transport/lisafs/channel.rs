@@ -9,8 +9,9 @@ use super::window::{DATA, Side, Waker, Window};
 use crate::abi::{Call, Errno};
 use crate::proto::lisafs::{ChannelReply, Mid};
 use crate::sys::SharedMemory;
+use crate::transport::discard::discard;
 use crate::transport::error::{TransportError, Violation};
-use crate::transport::stream::{Cargo, KEPT, ROOM, is_hung_up, receive_once, send_once};
+use crate::transport::stream::{Cargo, KEPT, ROOM, empty, is_hung_up, receive_once, send_once};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 use rustix::io::{self, IoSlice};
@@ -49,11 +50,27 @@ impl Channel {
     /// The client's end of what a server handed out, for payloads of up to `limit` bytes. `EIO` for anything that no
     /// channel can be: memory that is too short, that could be cut off, or that is none, and a socket that is another.
     pub(super) fn accept(reply: ChannelReply, fds: Handed, limit: usize) -> Result<Channel, Errno> {
-        let (capacity, length) = sizes(limit)?;
         let mut fds = fds.into_iter();
-        let (Some(memory), Some(socket)) = (fds.next(), fds.next()) else { return Err(Errno::Io) };
-        let domain = socket_domain(&socket).map_err(|_| Errno::Io)?;
-        let kind = socket_type(&socket).map_err(|_| Errno::Io)?;
+        let (memory, socket) = (fds.next(), fds.next());
+        let (Some(memory), Some(socket)) = (memory, socket) else { return Err(Errno::Io) };
+        match Channel::window_of(reply, (memory.as_fd(), socket.as_fd()), limit) {
+            Ok(window) => Ok(Channel::new(window, socket)),
+            Err(errno) => {
+                discard([memory, socket]);
+                Err(errno)
+            }
+        }
+    }
+
+    /// The client's end of the window in memory that a server handed out.
+    fn window_of(
+        reply: ChannelReply,
+        (memory, socket): (BorrowedFd<'_>, BorrowedFd<'_>),
+        limit: usize,
+    ) -> Result<Window, Errno> {
+        let (capacity, length) = sizes(limit)?;
+        let domain = socket_domain(socket).map_err(|_| Errno::Io)?;
+        let kind = socket_type(socket).map_err(|_| Errno::Io)?;
         if domain != AddressFamily::UNIX || kind != SocketType::SEQPACKET {
             return Err(Errno::Io);
         }
@@ -62,8 +79,8 @@ impl Channel {
             return Err(Errno::Io);
         }
         // Whatever is announced, no more of it is mapped than the largest message takes.
-        let memory = SharedMemory::map(memory.as_fd(), offset, length).map_err(|_| Errno::Io)?;
-        Ok(Channel::new(Window::new(memory, Side::Client, capacity), socket))
+        let memory = SharedMemory::map(memory, offset, length).map_err(|_| Errno::Io)?;
+        Ok(Window::new(memory, Side::Client, capacity))
     }
 
     /// The server's end of a new channel for payloads of up to `limit` bytes, and what its client needs: `ENOMEM` where
@@ -112,7 +129,7 @@ impl Channel {
         self.passed = false;
     }
 
-    /// Whether it went.
+    /// Whether it went, and was not left unread.
     pub(super) fn has_begun(&self) -> bool {
         self.passed
     }
@@ -149,7 +166,12 @@ impl Channel {
             self.window.write(&[HELLO])?;
             self.window.pass()?;
         }
-        self.wait(call)?;
+        if let Err(error) = self.wait(call) {
+            if error == TransportError::Closed && self.window.was_left() {
+                self.passed = false;
+            }
+            return Err(error);
+        }
         let length = self.window.read(&mut self.received)?;
         let (head, _) =
             self.received.get(..length).unwrap_or_default().split_first_chunk::<HEAD>().ok_or_else(|| {
@@ -203,6 +225,12 @@ impl Channel {
     /// Ends the channel, for the peer too.
     pub(super) fn shut(&self) {
         self.window.shut();
+    }
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        empty(self.socket.as_fd(), false);
     }
 }
 

@@ -6,8 +6,8 @@ use super::frames::Frame;
 use super::socket::Socket;
 use crate::abi::{Call, Errno, Error, Result};
 use crate::proto::lisafs::{
-    self as wire, Encode, ErrorReply, FdId, HEADER_BYTES, Header, Inode, Mid, Mount, Offered, Request, Writer,
-    created_ids, decode,
+    self as wire, Encode, ErrorReply, FdId, HEADER_BYTES, Header, Inode, Mid, Mount, Offered, Request, Walk, WalkReply,
+    Writer, created_ids, decode,
 };
 use crate::transport::error::{TransportError, Violation, goes_on};
 use crate::transport::stream::{Cargo, KEPT, Stream};
@@ -23,13 +23,21 @@ const LIMIT_MIN: usize = 4 * 1024;
 /// The largest payload of ours, whatever the server takes: what a buffer can grow to.
 const LIMIT_MAX: usize = 4 * 1024 * 1024;
 
+/// Messages whose answers have sockets with them.
+const SOCKETS: [Mid; 5] = [Mid::CHANNEL, Mid::CONNECT, Mid::CONNECT_WITH_CREDS, Mid::BIND_AT, Mid::ACCEPT];
+
+/// Messages of which nobody can tell afterwards whether they were carried out, and which are other ones when they are sent
+/// twice. A server that is gone takes one over a channel all the same, so they are sent only where it is still there.
+const ONCE: [Mid; 3] = [Mid::APPEND, Mid::F_SET_XATTR, Mid::F_REMOVE_XATTR];
+
 /// The answer to a request.
 #[derive(Debug)]
 pub struct Answer<T> {
     /// The message. It borrows from the connection.
     pub message: T,
     /// The descriptors that came with it, at most as many as the message may have. They are closed on exec, and nothing
-    /// else is known of them: what they refer to is what the server chose.
+    /// else is known of them: what they refer to is what the server chose. Sockets come with no answers but those of
+    /// `Channel`, `Connect`, `ConnectWithCreds`, `BindAt` and `Accept`, and to close them may wait.
     pub fds: SmallVec<[OwnedFd; KEPT]>,
 }
 
@@ -58,6 +66,8 @@ pub struct Client {
     offered: Offered,
     ended: Option<TransportError>,
     orphans: Vec<FdId>,
+    /// Whether something of the last request went.
+    begun: bool,
 }
 
 impl Client {
@@ -78,6 +88,7 @@ impl Client {
             offered,
             ended: None,
             orphans: Vec::new(),
+            begun: false,
         }
     }
 
@@ -142,6 +153,13 @@ impl Client {
         self.ended
     }
 
+    /// Whether something of the last request went to the server, and was not left unread there as far as that says: it may
+    /// have been carried out, or be still.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.begun
+    }
+
     /// Looks whether the server is still there, without waiting for anything.
     pub(super) fn look(&mut self) {
         if self.ended.is_none() && self.carrier.is_gone() {
@@ -169,32 +187,45 @@ impl Client {
 
     /// As [`Client::call`], with bytes that follow the request's own and are sent from where they are.
     pub fn call_with<R: Request>(&mut self, call: &Call, request: &R, tail: &[u8]) -> Result<Answer<R::Reply<'_>>> {
+        self.begun = false;
         if !call.may_wait {
             return Err(Error::WouldWait);
         }
         goes_on(call)?;
         self.settle(call)?;
         self.prepare(R::MID, request, tail.len())?;
-        self.send(call, R::MID, tail)?;
-        let frame = self.receive(call)?;
-        let mut cargo = std::mem::take(&mut self.cargo);
+        if ONCE.contains(&R::MID) {
+            self.look();
+            self.goes_on()?;
+        }
+        let received = match self.send(call, R::MID, tail) {
+            Ok(()) => self.receive(call),
+            Err(error) => Err(error),
+        };
+        self.begun = self.carrier.has_begun();
+        let frame = received?;
+        let cargo = std::mem::take(&mut self.cargo);
         self.judge::<R>(&frame, &cargo)?;
-        cargo.fds.truncate(R::FDS);
         let message = decode(self.carrier.payload(&frame))?;
-        Ok(Answer { message, fds: cargo.fds })
+        Ok(Answer { message, fds: cargo.unload(R::FDS) })
+    }
+
+    fn goes_on(&self) -> Result<()> {
+        if self.ended.is_some() { Err(Errno::Io.into()) } else { Ok(()) }
     }
 
     /// Brings to its end what a call left that ended first: sends the rest of its request, and takes its answer.
     fn settle(&mut self, call: &Call) -> Result<()> {
-        if self.ended.is_some() {
-            return Err(Errno::Io.into());
-        }
+        self.goes_on()?;
         let Some(mid) = self.owed else { return Ok(()) };
         self.send(call, mid, &[])?;
         let frame = self.receive(call)?;
         self.cargo = Cargo::default();
         if frame.mid != mid && frame.mid != Mid::ERROR {
             return Err(self.end(Violation::WrongMessage { mid: frame.mid.0 }.into()));
+        }
+        if self.has_surplus(&frame) {
+            return Err(self.end(Violation::Surplus.into()));
         }
         self.adopt(&frame);
         Ok(())
@@ -251,11 +282,30 @@ impl Client {
         if frame.mid != R::MID {
             return Err(self.end(Violation::WrongMessage { mid: frame.mid.0 }.into()));
         }
+        if self.has_surplus(frame) {
+            return Err(self.end(Violation::Surplus.into()));
+        }
         if cargo.lost {
             self.adopt(frame);
             return Err(Errno::Mfile.into());
         }
+        // Closing one is not everybody's matter: who is given one knows that it may be one.
+        if cargo.has_socket(R::FDS) && !SOCKETS.contains(&R::MID) {
+            self.adopt(frame);
+            return Err(Errno::Io.into());
+        }
         Ok(())
+    }
+
+    /// Whether an answer gives more files than its request asked for. Of a walk it could be tens of thousands, each of which
+    /// would have to be closed; any other gives two at most. The request is still where it was sent from.
+    fn has_surplus(&self, frame: &Frame) -> bool {
+        if frame.mid != Mid::WALK {
+            return false;
+        }
+        let asked = decode::<Walk<'_>>(self.out.get(HEADER_BYTES..).unwrap_or_default());
+        let given = decode::<WalkReply<'_>>(self.carrier.payload(frame));
+        asked.is_ok_and(|asked| given.is_ok_and(|given| given.inodes.len() > asked.names.len()))
     }
 
     /// Notes the files that an answer gave to nobody.

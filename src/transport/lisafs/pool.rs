@@ -1,7 +1,7 @@
 //! All ways to one server: its socket, and the channels beside it.
 
 use super::client::{Answer, Client, Mounted};
-use crate::abi::{Call, Error, Result};
+use crate::abi::{Call, Errno, Error, Result};
 use crate::proto::lisafs::{FdId, Mid, Offered, Request};
 use crate::sync::pause;
 use crate::transport::error::{TransportError, goes_on};
@@ -94,17 +94,30 @@ impl Connections {
         tail: &[u8],
         told: impl FnOnce(Answer<R::Reply<'_>>) -> T,
     ) -> Result<T> {
-        self.with(call, |client| client.call_with(call, request, tail).map(told))?
+        let mut told = Some(told);
+        self.with(call, |client| {
+            let answer = client.call_with(call, request, tail)?;
+            told.take().map(|told| told(answer)).ok_or(Error::Errno(Errno::Io))
+        })?
     }
 
-    /// Has `act` use one of the ways, which nobody else does meanwhile. Errors are those of [`Connections::call`] that come
-    /// before a way is free.
-    pub fn with<T>(&self, call: &Call, act: impl FnOnce(&mut Client) -> T) -> Result<T> {
+    /// Has `act` make a request over one of the ways, which nobody else uses meanwhile; and over another one where that was
+    /// a channel which had ended before anything of the request was sent. Errors are those of [`Connections::call`] that
+    /// come before a way is free.
+    pub fn with<T>(&self, call: &Call, mut act: impl FnMut(&mut Client) -> T) -> Result<T> {
         if !call.may_wait {
             return Err(Error::WouldWait);
         }
-        let mut taken = self.take(call, false)?;
-        taken.client.as_mut().map(|client| act(client)).ok_or(Error::WouldWait)
+        // A channel that ended is no way any more, so this comes to the socket in the end.
+        loop {
+            let mut taken = self.take(call, false)?;
+            let client = taken.client.as_mut().ok_or(Error::WouldWait)?;
+            let acted = act(client);
+            let is_unheard = client.ended().is_some() && !client.has_begun();
+            if taken.is_socket || !is_unheard {
+                return Ok(acted);
+            }
+        }
     }
 
     /// The messages that the server said at the mount it knows.

@@ -3,8 +3,8 @@
 use super::frames::Frames;
 use crate::abi::Call;
 use crate::transport::error::{TransportError, goes_on};
-use crate::transport::stream::Stream;
-use rustix::fd::BorrowedFd;
+use crate::transport::stream::{Stream, empty};
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::IoSlice;
 
 /// A socket, what came over it, and how far the frame is that goes out.
@@ -52,5 +52,11 @@ impl Socket {
             self.sent = self.sent.saturating_add(count);
         }
         Ok(())
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        empty(self.stream.as_fd(), true);
     }
 }

@@ -6,7 +6,7 @@
 //! | 0 | whose turn it is: 0 the client's, 1 the server's, 2 nobody's any more |
 //! | 4 | bytes of data |
 //! | 8 | whether the client is awake: 0 it does not say, 1 awake, 2 it may sleep |
-//! | 12 | whether the server is |
+//! | 12 | whether the server is; 3: it left, and what was not answered then was never read |
 //! | 16 | data |
 //!
 //! Who has the turn writes data and its length, swaps the word from its own value to the peer's, and wakes who waits on
@@ -27,7 +27,7 @@ use crate::transport::stream::SLICE;
 use rustix::io;
 use rustix::thread::futex::{self, Flags, Timespec};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 /// Where the data begins.
@@ -45,6 +45,7 @@ const fn state_at(side: Side) -> usize {
 
 const AWAKE: u32 = 1;
 const MAY_SLEEP: u32 = 2;
+const LEFT: u32 = 3;
 
 const NOBODY: u32 = 2;
 
@@ -74,12 +75,15 @@ pub(super) struct Window {
     /// Bytes of data that fit.
     capacity: usize,
     spin: Spin,
+    /// Whether a message was read and the turn not passed since.
+    holds: AtomicBool,
 }
 
 impl Window {
     /// An end of memory with room for `capacity` bytes of data.
     pub(super) fn new(memory: SharedMemory, side: Side, capacity: usize) -> Window {
-        let window = Window { memory: Arc::new(memory), side, capacity, spin: Spin::new(processors()) };
+        let (spin, holds) = (Spin::new(processors()), AtomicBool::new(false));
+        let window = Window { memory: Arc::new(memory), side, capacity, spin, holds };
         window.say(AWAKE);
         window
     }
@@ -101,6 +105,7 @@ impl Window {
 
     /// Copies the data out into the beginning of `into`, which grows to the largest that there was; its length.
     pub(super) fn read(&self, into: &mut Vec<u8>) -> Result<usize, TransportError> {
+        self.holds.store(true, Ordering::Relaxed);
         let payload = self.word(LENGTH)?.load(Ordering::Relaxed);
         let length = usize::try_from(payload).ok().filter(|length| *length <= self.capacity);
         let length = length.ok_or(Violation::Oversized { payload })?;
@@ -116,6 +121,7 @@ impl Window {
 
     /// Passes the turn to the peer, and wakes it.
     pub(super) fn pass(&self) -> Result<(), TransportError> {
+        self.holds.store(false, Ordering::Relaxed);
         let word = self.word(0)?;
         let (own, peer) = self.turns();
         match word.compare_exchange(own, peer, Ordering::SeqCst, Ordering::Acquire) {
@@ -171,12 +177,21 @@ impl Window {
         Waker(Arc::clone(&self.memory))
     }
 
-    /// Ends the channel, for the peer too.
+    /// Ends the channel, for the peer too. A server says before whether it leaves a message unread, if one should be there:
+    /// its client may ask by another way then.
     pub(super) fn shut(&self) {
+        if self.side == Side::Server && !self.holds.load(Ordering::Relaxed) {
+            self.say(LEFT);
+        }
         if let Ok(word) = self.word(0) {
             word.store(NOBODY, Ordering::Release);
             wake_all(word);
         }
+    }
+
+    /// Whether the server left, and did not read what was passed to it last.
+    pub(super) fn was_left(&self) -> bool {
+        self.word(state_at(Side::Server)).is_ok_and(|state| state.load(Ordering::SeqCst) == LEFT)
     }
 
     /// Says whether this end is awake. Its word is within, as every window is larger than its head.

@@ -1,16 +1,19 @@
 //! Changes of names that were under way when the server went away.
 //!
 //! The thread whose request it was finds out: it answers [`Error::Unbound`], the cache restores the directories and makes
-//! the same call again, and that first looks at what is there. A call that is not made again leaves its question behind;
-//! the thread's next change that is not that one throws it away.
+//! the same call again, and that first looks at what is there. Only such an answer leaves a question: a call that ends
+//! otherwise leaves the change undecided. Nothing but the restoring comes between the two, so whatever else the thread asks
+//! for, and a restoring that fails, says that the call was given up: its question would decide a later change that is none
+//! of it. So would one of another deadline.
 
-use crate::abi::{Call, Errno, Error, FileType, InodeKey, Name, NameBuf, Result, Stat};
+use crate::abi::{Call, Errno, Error, FileType, InodeKey, Mode, Name, NameBuf, Result, Stat};
 use crate::backend::lisafs::{LisaFs, LisaNode};
+use crate::backend::{Backend, Location, Object};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::ThreadId;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// By how much the clock that a filesystem stamps with may be behind the one that is read here.
 const CLOCK_GRAIN: Duration = Duration::from_millis(20);
@@ -18,8 +21,8 @@ const CLOCK_GRAIN: Duration = Duration::from_millis(20);
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Change {
-    /// A new name of a new object of this type.
-    Make(InodeKey, NameBuf, FileType),
+    /// A new name of a new object.
+    Make(InodeKey, NameBuf, New),
     /// A further name of this object.
     Link(InodeKey, NameBuf, InodeKey),
     /// No name any more.
@@ -37,8 +40,56 @@ impl Change {
         }
     }
 
-    pub(super) fn make(dir: InodeKey, name: Name<'_>, file_type: FileType) -> Change {
-        Change::Make(dir, name.to_buf(), file_type)
+    pub(super) fn make(dir: InodeKey, name: Name<'_>, new: New) -> Change {
+        Change::Make(dir, name.to_buf(), new)
+    }
+}
+
+/// A new object, by what can be seen of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum New {
+    /// A symbolic link with these contents.
+    Link(Vec<u8>),
+    /// Anything else, empty, with this mode.
+    Empty(FileType, Mode),
+}
+
+/// The bits of a mode that are as they were asked for; others may come from the directory.
+const PERMISSIONS: u32 = 0o777;
+
+impl New {
+    /// Whether what has the name now is as it would be just after it was made.
+    fn is_like(&self, call: &Call, fs: &LisaFs, (dir, name): (&LisaNode, Name<'_>), stat: &Stat) -> Result<bool> {
+        let (file_type, mode) = match self {
+            New::Link(_) => (FileType::Symlink, None),
+            New::Empty(file_type, mode) => (*file_type, Some(fs.masked(*mode))),
+        };
+        let has_mode = mode.is_none_or(|mode| (mode.bits() ^ stat.mode.bits()) & PERMISSIONS == 0);
+        if stat.file_type != file_type || !has_mode {
+            return Ok(false);
+        }
+        if !matches!(self, New::Link(_) | New::Empty(FileType::Directory, _)) {
+            return Ok(stat.size == 0 && stat.nlink == 1);
+        }
+        let found = fs.lookup(call, dir, name)?;
+        if found.stat.key != stat.key {
+            return Ok(false);
+        }
+        match self {
+            New::Link(target) => {
+                let location = Some(Location { dir, name });
+                let link = Object { node: &found.node, location, key: stat.key, file_type };
+                Ok(fs.readlink(call, link)? == *target)
+            }
+            New::Empty(..) => {
+                let mut is_empty = true;
+                fs.read_dir(call, &found.node, 0, &mut |_| {
+                    is_empty = false;
+                    false
+                })?;
+                Ok(is_empty)
+            }
+        }
     }
 }
 
@@ -49,6 +100,8 @@ pub(super) struct Question {
     /// What had the name before that comes or goes.
     before: Option<InodeKey>,
     since: SystemTime,
+    /// That of its call.
+    deadline: Option<Instant>,
 }
 
 /// What there is of a change.
@@ -68,28 +121,37 @@ pub(super) struct Questions {
 }
 
 impl Questions {
-    /// Notes that the request for `change`, sent at `since` or later, may have been carried out; `before` had the name that
-    /// comes or goes by it.
-    pub(super) fn ask(&self, change: Change, before: Option<InodeKey>, since: SystemTime) {
-        let mut open = self.open.lock();
-        open.insert(std::thread::current().id(), Question { change, before, since });
-        self.count.store(open.len(), Ordering::Release);
+    /// Notes that the request for `change`, sent at `since` or later by a call with this deadline, may have been carried
+    /// out; `before` had the name that comes or goes by it.
+    pub(super) fn ask(&self, call: &Call, change: Change, before: Option<InodeKey>, since: SystemTime) {
+        self.again(Question { change, before, since, deadline: call.deadline });
     }
 
     /// Puts a question back that could not be looked at.
     pub(super) fn again(&self, question: Question) {
-        self.ask(question.change, question.before, question.since);
+        let mut open = self.open.lock();
+        open.insert(std::thread::current().id(), question);
+        self.count.store(open.len(), Ordering::Release);
     }
 
-    /// Takes this thread's question out, if it is about `change`; another one is thrown away.
-    pub(super) fn take(&self, change: &Change) -> Option<Question> {
+    /// Throws this thread's question away, if it has one: its call was given up.
+    pub(super) fn forget(&self) {
+        drop(self.take_any());
+    }
+
+    /// Takes this thread's question out, if it is about `change` and of a call as this one; another one is thrown away.
+    pub(super) fn take(&self, call: &Call, change: &Change) -> Option<Question> {
+        self.take_any().filter(|question| question.change == *change && question.deadline == call.deadline)
+    }
+
+    fn take_any(&self) -> Option<Question> {
         if self.count.load(Ordering::Acquire) == 0 {
             return None;
         }
         let mut open = self.open.lock();
         let question = open.remove(&std::thread::current().id());
         self.count.store(open.len(), Ordering::Release);
-        question.filter(|question| question.change == *change)
+        question
     }
 }
 
@@ -111,13 +173,14 @@ impl Question {
         let look = |dir: &LisaNode, name: &NameBuf| look(call, fs, dir, name.as_name());
         let [first, second] = dirs;
         Ok(match &self.change {
-            Change::Make(_, name, file_type) => match look(first, name)? {
+            Change::Make(_, name, new) => match look(first, name)? {
                 None => Some(Verdict::NotMade),
                 // The answer is the one that a further request gets.
                 Some(stat) if self.is_before(&stat) => Some(Verdict::NotMade),
                 Some(stat) => {
-                    let made =
-                        self.before.is_none() && stat.file_type == *file_type && self.is_new(&stat) == Some(true);
+                    let made = self.before.is_none()
+                        && self.is_new(&stat) == Some(true)
+                        && new.is_like(call, fs, (first, name.as_name()), &stat)?;
                     made.then_some(Verdict::Made)
                 }
             },

@@ -51,7 +51,7 @@ impl HardHandle {
     }
 
     /// The handle of a connection that has not ended, with the attributes that the file had when it was found, where it had
-    /// to be for this call. `ESTALE` where it is not found any more.
+    /// to be for this call. `ESTALE` where it is not found any more, [`Error::Unbound`] where that connection ended too.
     fn live(&self, call: &Call) -> Result<(Arc<LisaHandle>, Option<Stat>)> {
         let session = self.sessions.live(call).map_err(gone)?;
         let (number, own) = {
@@ -61,7 +61,11 @@ impl HardHandle {
         if number == session.number {
             return Ok((own, None));
         }
-        let (opened, found) = self.open_again(call, &session).map_err(gone)?;
+        let (opened, found) = self.open_again(call, &session).map_err(|error| match error {
+            // Something on the way is elsewhere, unless it was the connection that ended.
+            Error::Unbound if !session.fs.is_over() => Errno::Stale.into(),
+            error => gone(error),
+        })?;
         // Its last user may be reading through the old one's descriptor.
         let before = std::mem::replace(&mut *self.own.lock(), (session.number, Arc::clone(&opened)));
         drop(before);
@@ -112,9 +116,12 @@ impl HardHandle {
     /// As [`HardHandle::asked`], for who may have its answer from what was found on the way.
     fn asked_or_found<T>(&self, call: &Call, ask: &mut dyn FnMut(&LisaHandle, Option<Stat>) -> Result<T>) -> Result<T> {
         for _ in 0..TRIES {
-            let (own, found) = self.live(call)?;
+            let (own, found) = match self.live(call) {
+                Err(Error::Unbound) => continue,
+                live => live?,
+            };
             match ask(&own, found) {
-                Err(Error::Errno(Errno::Io)) if own.is_over() => {}
+                Err(Error::Errno(Errno::Io) | Error::Unbound) if own.is_over() => {}
                 answer => return answer,
             }
         }
@@ -171,13 +178,23 @@ impl Handle for HardHandle {
         if own.has_host_fd() {
             return own.append(call, bufs);
         }
-        let (own, _) = self.live(call)?;
-        let answer = own.append(call, bufs);
-        if matches!(answer, Err(Error::Errno(Errno::Io))) && own.is_over() {
-            // What was appended by a request whose answer got lost cannot be told from what somebody else appended.
-            self.sessions.count_undecided();
+        for _ in 0..TRIES {
+            let (own, _) = match self.live(call) {
+                Err(Error::Unbound) => continue,
+                live => live?,
+            };
+            match own.append(call, bufs) {
+                // Nothing was sent.
+                Err(Error::Unbound) if own.is_over() => {}
+                Err(Error::Errno(Errno::Io)) if own.is_over() => {
+                    // What was appended by a request whose answer got lost cannot be told from what somebody else appended.
+                    self.sessions.count_undecided();
+                    return Err(Errno::Io.into());
+                }
+                answer => return answer,
+            }
         }
-        answer
+        Err(Errno::Io.into())
     }
 
     fn stat(&self, call: &Call) -> Result<Stat> {

@@ -9,10 +9,12 @@
 //!
 //! # Requests that were under way
 //!
-//! What only asks, or comes to the same when it is done twice, is sent again. The others (a name that is made, moved or
-//! taken away) are decided by looking at what is there: what the request would leave is success, what was there before is
-//! sent again, and anything else is `EIO`, and counted ([`HardLisaFs::undecided`]). What has a name that
-//! comes or goes is looked at before, so that what is there behind is known for what it is: one more message for each.
+//! What only asks, or comes to the same when it is done twice, is sent again, and so is what was not sent at all. The others
+//! (a name that is made, moved or taken away) are decided by looking at what is there: what the request would leave is
+//! success, what was there before is sent again, and anything else is `EIO`, and counted ([`HardLisaFs::undecided`]). What has
+//! a name that comes or goes is looked at before, so that what is there behind is known for what it is: one more message for
+//! each. What somebody else made meanwhile is told from it where it differs: in type, permissions, contents of a link,
+//! emptiness, names, and where it is older than the request. Nobody can tell whose an object is that does not.
 //!
 //! [`LisaFs`]: super::LisaFs
 //! [`Error::Unbound`]: crate::abi::Error::Unbound

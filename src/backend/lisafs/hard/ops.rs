@@ -1,6 +1,6 @@
 //! The backend over all connections: each operation is the present connection's, on its own nodes.
 
-use super::decide::{Change, Questions, Verdict, look};
+use super::decide::{Change, New, Questions, Verdict, look};
 use super::handle::HardHandle;
 use super::node::HardNode;
 use super::queue::HardQueue;
@@ -39,7 +39,9 @@ pub struct HardLisaFs {
 
 impl HardLisaFs {
     /// Mounts what the server serves to which `connect` makes connections: now, and whenever the last one has ended. Each
-    /// is a stream socket of the unix domain over which nothing was sent yet.
+    /// is a stream socket of the unix domain over which nothing was sent yet. Behind the first it must not wait for the
+    /// server ([`crate::transport::Stream::connect`] does not): whoever calls it may have less time than that takes, and it
+    /// is called again if it fails.
     ///
     /// # Errors
     ///
@@ -77,10 +79,17 @@ impl HardLisaFs {
         Arc::clone(self.sessions.counts())
     }
 
-    /// The connection for an operation.
+    /// The connection for an operation. A change of this thread that was under way is given up.
     fn session(&self, call: &Call) -> Result<Arc<Session>> {
+        self.questions.forget();
+        self.next_session(call)
+    }
+
+    /// The connection for a change that may be made again, and for what is done before that.
+    fn next_session(&self, call: &Call) -> Result<Arc<Session>> {
         // Each takes a message, or may.
-        if call.may_wait { self.sessions.live(call) } else { Err(Error::WouldWait) }
+        let live = if call.may_wait { self.sessions.live(call) } else { Err(Error::WouldWait) };
+        live.inspect_err(|_| self.questions.forget())
     }
 
     /// Passes an answer on; where the connection ended meanwhile the operation is to be made again, with what the cache
@@ -114,31 +123,41 @@ impl HardLisaFs {
         self.answer(call, &session, ask(&session, &own))
     }
 
-    /// Asks about an object. One that this connection did not find yet is found by its location; a directory is to be
-    /// restored.
+    /// Asks about an object.
     fn on_object<T>(
         &self,
         call: &Call,
         object: &Object<'_, HardNode>,
         ask: impl FnOnce(&Session, Object<'_, LisaNode>) -> Result<T>,
     ) -> Result<T> {
-        let session = self.session(call)?;
+        self.on_object_over(call, &*self.session(call)?, object, ask)
+    }
+
+    /// Asks about an object over a connection. One that it did not find yet is found by its location; a directory is to be
+    /// restored.
+    fn on_object_over<T>(
+        &self,
+        call: &Call,
+        session: &Session,
+        object: &Object<'_, HardNode>,
+        ask: impl FnOnce(&Session, Object<'_, LisaNode>) -> Result<T>,
+    ) -> Result<T> {
         let (key, file_type) = (object.key, object.file_type);
-        let dir = object.location.map(|at| at.dir.at(&session)).transpose()?;
+        let dir = object.location.map(|at| at.dir.at(session)).transpose()?;
         let location = object.location.zip(dir.as_deref()).map(|(at, dir)| Location { dir, name: at.name });
-        let node = match (object.node.at(&session), location) {
+        let node = match (object.node.at(session), location) {
             (Err(Error::Unbound), Some(at)) if file_type != FileType::Directory => {
-                let found = self.answer(call, &session, session.fs.lookup(call, at.dir, at.name))?;
+                let found = self.answer(call, session, session.fs.lookup(call, at.dir, at.name))?;
                 if (found.stat.key, found.stat.file_type) != (key, file_type) {
                     return Err(Errno::Stale.into());
                 }
-                object.node.bind(&session, found.node)
+                object.node.bind(session, found.node)
             }
             (Err(Error::Unbound), None) if file_type != FileType::Directory => return Err(Errno::Stale.into()),
             (node, _) => node?,
         };
-        let answer = ask(&session, Object { node: &node, location, key, file_type });
-        self.answer(call, &session, answer)
+        let answer = ask(session, Object { node: &node, location, key, file_type });
+        self.answer(call, session, answer)
     }
 
     /// As [`HardLisaFs::on_object`], of a change that would be another one if it were made twice: `EIO`, and counted, when
@@ -172,10 +191,21 @@ impl HardLisaFs {
         ask: impl FnOnce(&Session, [&LisaNode; 2]) -> Result<T>,
         made: impl FnOnce(&Session, [&LisaNode; 2]) -> Result<T>,
     ) -> Result<T> {
-        let session = self.session(call)?;
-        let own = [dirs[0].at(&session)?, dirs[1].at(&session)?];
+        // Whatever ends this call otherwise than as one that is to be made again leaves no question.
+        let question = self.questions.take(call, &change);
+        let session = self.next_session(call)?;
+        let at = |dir: &HardNode| dir.at(&session);
+        let own = match (at(dirs[0]), at(dirs[1])) {
+            (Ok(first), Ok(second)) => [first, second],
+            (Err(error), _) | (_, Err(error)) => {
+                if let (Error::Unbound, Some(question)) = (error, question) {
+                    self.questions.again(question);
+                }
+                return Err(error);
+            }
+        };
         let own = [&*own[0], &*own[1]];
-        if let Some(question) = self.questions.take(&change) {
+        if let Some(question) = question {
             let decided = match question.decide(call, &session.fs, own) {
                 Ok(Some(Verdict::Made)) => Some(made(&session, own)),
                 Ok(Some(Verdict::NotMade)) => None,
@@ -203,10 +233,12 @@ impl HardLisaFs {
         };
         let since = SystemTime::now();
         let answer = ask(&session, own);
-        if matches!(answer, Err(Error::Errno(Errno::Io))) && session.fs.is_over() {
-            self.questions.ask(change, before, since);
+        let is_lost = matches!(answer, Err(Error::Errno(Errno::Io))) && session.fs.is_over();
+        let answer = self.answer(call, &session, answer);
+        if is_lost && matches!(answer, Err(Error::Unbound)) {
+            self.questions.ask(call, change, before, since);
         }
-        self.answer(call, &session, answer)
+        answer
     }
 
     /// Makes a new name in `dir`; one that was made before the answer got lost is found.
@@ -214,10 +246,10 @@ impl HardLisaFs {
         &self,
         call: &Call,
         (dir, name): (&HardNode, Name<'_>),
-        file_type: FileType,
+        new: New,
         make: impl FnOnce(&LisaFs, &LisaNode) -> Result<Found<LisaNode>>,
     ) -> Result<Found<HardNode>> {
-        let change = Change::make(dir.key(), name, file_type);
+        let change = Change::make(dir.key(), name, new);
         self.change(
             call,
             [dir, dir],
@@ -225,6 +257,29 @@ impl HardLisaFs {
             |session, [own, _]| Ok(HardNode::found(session, make(&session.fs, own)?, Some((dir, name)))),
             |session, [own, _]| Ok(HardNode::found(session, session.fs.lookup(call, own, name)?, Some((dir, name)))),
         )
+    }
+
+    fn restore_over_next(&self, call: &Call, node: &HardNode, at: Location<'_, HardNode>, key: InodeKey) -> Result<()> {
+        let session = self.next_session(call)?;
+        if node.key() != key {
+            return Err(Errno::Stale.into());
+        }
+        let dir = at.dir.at(&session)?;
+        let answer = match node.at(&session) {
+            Ok(own) => session.fs.restore(call, &own, Location { dir: &*dir, name: at.name }, key),
+            Err(_) => match session.fs.lookup(call, &dir, at.name) {
+                Ok(found) if (found.stat.key, found.stat.file_type) == (key, node.file_type()) => {
+                    node.bind(&session, found.node);
+                    Ok(())
+                }
+                Ok(_) | Err(Error::Errno(Errno::Noent | Errno::Notdir)) => Err(Errno::Stale.into()),
+                Err(error) => Err(error),
+            },
+        };
+        if answer.is_ok() {
+            node.found_at((at.dir, at.name));
+        }
+        self.answer(call, &session, answer)
     }
 
     fn handle(
@@ -355,7 +410,7 @@ impl Backend for HardLisaFs {
             let handle = self.handle(session, handle, (&found.node, flags), place);
             Created { found, handle }
         };
-        let change = Change::make(dir.key(), name, FileType::Regular);
+        let change = Change::make(dir.key(), name, New::Empty(FileType::Regular, mode));
         self.change(
             call,
             [dir, dir],
@@ -375,7 +430,7 @@ impl Backend for HardLisaFs {
     }
 
     fn mkdir(&self, call: &Call, dir: &HardNode, name: Name<'_>, mode: Mode) -> Result<Found<HardNode>> {
-        self.make(call, (dir, name), FileType::Directory, |fs, own| fs.mkdir(call, own, name, mode))
+        self.make(call, (dir, name), New::Empty(FileType::Directory, mode), |fs, own| fs.mkdir(call, own, name, mode))
     }
 
     fn mknod(
@@ -391,16 +446,22 @@ impl Backend for HardLisaFs {
             NodeKind::Socket => FileType::Socket,
             NodeKind::Regular => FileType::Regular,
         };
-        self.make(call, (dir, name), file_type, |fs, own| fs.mknod(call, own, name, kind, mode))
+        self.make(call, (dir, name), New::Empty(file_type, mode), |fs, own| fs.mknod(call, own, name, kind, mode))
     }
 
     fn symlink(&self, call: &Call, dir: &HardNode, name: Name<'_>, target: &[u8]) -> Result<Found<HardNode>> {
-        self.make(call, (dir, name), FileType::Symlink, |fs, own| fs.symlink(call, own, name, target))
+        self.make(call, (dir, name), New::Link(target.to_vec()), |fs, own| fs.symlink(call, own, name, target))
     }
 
     fn link(&self, call: &Call, object: Object<'_, HardNode>, dir: &HardNode, name: Name<'_>) -> Result<Stat> {
         let change = Change::Link(dir.key(), name.to_buf(), object.key);
-        self.on_object(call, &object, |_, _| Ok(()))?;
+        let session = self.next_session(call)?;
+        if let Err(error) = self.on_object_over(call, &session, &object, |_, _| Ok(())) {
+            if !matches!(error, Error::Unbound) {
+                self.questions.forget();
+            }
+            return Err(error);
+        }
         self.change(
             call,
             [dir, dir],
@@ -499,26 +560,12 @@ impl Backend for HardLisaFs {
     }
 
     fn restore(&self, call: &Call, node: &HardNode, at: Location<'_, HardNode>, key: InodeKey) -> Result<()> {
-        let session = self.session(call)?;
-        if node.key() != key {
-            return Err(Errno::Stale.into());
+        let restored = self.restore_over_next(call, node, at, key);
+        if !matches!(restored, Ok(()) | Err(Error::Unbound)) {
+            // It was for a call that is not made again now.
+            self.questions.forget();
         }
-        let dir = at.dir.at(&session)?;
-        let answer = match node.at(&session) {
-            Ok(own) => session.fs.restore(call, &own, Location { dir: &*dir, name: at.name }, key),
-            Err(_) => match session.fs.lookup(call, &dir, at.name) {
-                Ok(found) if (found.stat.key, found.stat.file_type) == (key, node.file_type()) => {
-                    node.bind(&session, found.node);
-                    Ok(())
-                }
-                Ok(_) | Err(Error::Errno(Errno::Noent | Errno::Notdir)) => Err(Errno::Stale.into()),
-                Err(error) => Err(error),
-            },
-        };
-        if answer.is_ok() {
-            node.found_at((at.dir, at.name));
-        }
-        self.answer(call, &session, answer)
+        restored
     }
 
     fn is_bound(&self, node: &HardNode) -> bool {

@@ -183,8 +183,12 @@ impl Session {
         connect: &Connect,
         (options, counts): (&LisaFsOptions, &Arc<RpcCounts>),
     ) -> Result<Session> {
-        let fs = LisaFs::connect_counted(call, connect()?, options.clone(), Arc::clone(counts))?;
-        let root = Arc::new(fs.root(call)?.node);
-        Ok(Session { number, fs, root })
+        let mounted = LisaFs::connect_counted(call, connect()?, options.clone(), (Arc::clone(counts), true));
+        let rooted = mounted.and_then(|fs| {
+            let root = Arc::new(fs.root(call)?.node);
+            Ok(Session { number, fs, root })
+        });
+        // It ended at once, and nobody is to ask for anything again.
+        rooted.map_err(|error| if matches!(error, Error::Unbound) { Errno::Io.into() } else { error })
     }
 }

@@ -1,12 +1,12 @@
 //! Channels with peers that do what the protocol does not have.
 
 use super::channel::unheard;
-use super::kit::{Watched, all_closed, frame, payload, read_frame};
+use super::kit::{Watched, all_closed, frame, payload, read_frame, short};
 use super::raw::{CLIENT, HELLO, NOBODY, Raw, SERVER, WINDOW, asked, channel, data, memory, served, sockets};
-use super::server::handle;
+use super::server::{Handled, handle};
 use crate::abi::{Call, Errno, Error};
 use crate::proto::lisafs::*;
-use crate::transport::lisafs::{Client, Server};
+use crate::transport::lisafs::{Client, Incoming, Server};
 use crate::transport::{TransportError, Violation};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{SealFlags, fcntl_add_seals, ftruncate};
@@ -38,6 +38,44 @@ fn ends(expected: impl Into<TransportError>, answer: impl FnOnce(&Raw) + Send + 
         assert_eq!((error, client.ended()), (Some(Error::Errno(Errno::Io)), Some(expected)));
     }
     assert_eq!(serving.join().expect("it answered").word(), NOBODY);
+}
+
+#[test]
+fn request_that_a_server_left_unread_had_not_begun_and_any_other_had() {
+    const LEFT: u32 = 3;
+    for (state, begun) in [(0, true), (1, true), (2, true), (LEFT, false)] {
+        let (mut client, raw) = channel();
+        let memory = Arc::clone(&raw.memory);
+        let leaving = std::thread::spawn(move || {
+            raw.wait();
+            memory.word(12).expect("a word").store(state, Ordering::SeqCst);
+            raw.set_word(NOBODY);
+        });
+        assert_eq!(client.call(&Call::WAITING, &FStat { fd: FD }).err(), Some(Errno::Io.into()));
+        assert_eq!((client.has_begun(), client.ended()), (begun, Some(TransportError::Closed)), "{state}");
+        leaving.join().expect("it left");
+    }
+}
+
+#[test]
+fn server_that_leaves_says_whether_it_left_a_request_unread() {
+    for reads in [false, true] {
+        let (mut server, raw, _memory) = served();
+        raw.pass_whole(HELLO);
+        assert!(server.serve(&short(), super::channel::unheard).is_err());
+        raw.wait();
+        raw.pass_whole(&data(Mid::F_STAT, 0, &payload(&FStat { fd: FD })));
+        if reads {
+            let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                let answer = |_: Incoming<'_>, _: &mut Writer<'_>| -> Handled { panic!("it dies in the middle") };
+                server.serve(&Call::WAITING, answer)
+            }));
+            assert!(died.is_err());
+        }
+        drop(server);
+        let state = raw.memory.word(12).expect("a word").load(Ordering::SeqCst);
+        assert_eq!((raw.word(), state == 3), (NOBODY, !reads));
+    }
 }
 
 #[test]

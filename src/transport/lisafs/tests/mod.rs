@@ -5,6 +5,7 @@ mod channel_hostile;
 mod client;
 mod hostile;
 mod kit;
+mod lingering;
 mod pool;
 mod raw;
 mod server;

@@ -2,7 +2,7 @@
 
 use super::kit::{cancellable, short};
 use super::server::handle;
-use crate::abi::{Call, Errno, Error};
+use crate::abi::{Call, CancelToken, Errno, Error};
 use crate::proto::lisafs::*;
 use crate::transport::lisafs::{Client, Connections, Server};
 use crate::transport::{Stream, TransportError};
@@ -28,6 +28,8 @@ struct Serving {
     /// What a stat waits at.
     barrier: Option<Barrier>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Ends the channels.
+    leave: CancelToken,
 }
 
 fn serve(serving: &Arc<Serving>, mut server: Server) {
@@ -59,7 +61,12 @@ fn serve(serving: &Arc<Serving>, mut server: Server) {
             _ => handle(incoming, to),
         }
     };
-    while let Ok(true) = server.serve(&Call::WAITING, answer) {}
+    // A channel's server has what wakes it.
+    let call = match server.waker() {
+        Some(_) => Call { cancel: Some(serving.leave.clone()), ..Call::WAITING },
+        None => Call::WAITING,
+    };
+    while let Ok(true) = server.serve(&call, answer) {}
 }
 
 /// A connection to a server with `most` channels, whose stats wait until `together` of them are under way.
@@ -71,6 +78,7 @@ fn connections(most: usize, together: usize) -> (Connections, Arc<Serving>) {
         answered: Mutex::default(),
         barrier: (together > 0).then(|| Barrier::new(together)),
         threads: Mutex::default(),
+        leave: CancelToken::new(),
     });
     let (of_thread, server) =
         (Arc::clone(&serving), Server::new(Stream::new(theirs.into()).expect("a stream"), MAX_MESSAGE));
@@ -203,4 +211,29 @@ fn server_that_dies_ends_every_way_and_each_call_is_io() {
         assert_eq!(stat(&connections, &Call::WAITING, 1), Err(Errno::Io.into()));
         assert_eq!((connections.channels(), connections.ended()), (0, Some(TransportError::Closed)));
     }
+}
+
+#[test]
+fn channel_that_ended_before_a_request_leaves_it_to_another_way() {
+    for channels in 1..=3 {
+        let (connections, serving) = connections(channels, 0);
+        assert_eq!(connections.open_channels(&Call::WAITING, 4), channels);
+        assert_eq!(stat(&connections, &Call::WAITING, 1), Ok(1));
+        // As a server does that is to end: those of its channels that have nothing to do go.
+        serving.leave.cancel();
+        let threads = std::mem::take(&mut *serving.threads.lock().expect("ours"));
+        let (socket, of_channels) = split_first(threads);
+        of_channels.into_iter().for_each(|thread| thread.join().expect("it ends"));
+
+        assert_eq!(stat(&connections, &Call::WAITING, 2), Ok(2), "{channels}");
+
+        assert_eq!((connections.channels(), connections.ended()), (0, None), "{channels}");
+        drop(connections);
+        socket.join().expect("it ends");
+    }
+}
+
+fn split_first(threads: Vec<JoinHandle<()>>) -> (JoinHandle<()>, Vec<JoinHandle<()>>) {
+    let mut threads = threads.into_iter();
+    (threads.next().expect("of the socket"), threads.collect())
 }
