@@ -16,6 +16,9 @@ use std::time::Instant;
 /// Most bytes that are under way at once of one file.
 const BATCH_BYTES: usize = 1 << 20;
 
+/// Most threads that bring out filesystems beside each other.
+const THREADS_MAX: usize = 64;
+
 /// A file whose data could not be brought out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
@@ -280,6 +283,18 @@ impl GoferFs {
             self.forget_file(call, file);
         }
         lost
+    }
+
+    /// Brings out every dirty file of these filesystems beside each other, as [`GoferFs::bring_out_all`] does, and then
+    /// drops what each keeps for later use; the answers are in their order. One whose backend takes until the deadline
+    /// takes no time of the others.
+    pub fn bring_out_each(filesystems: &[&Arc<GoferFs>], call: &Call) -> Vec<Vec<Lost>> {
+        sync::run_beside(filesystems, call.deadline, THREADS_MAX, |fs, deadline| {
+            let call = Call { deadline, ..call.clone() };
+            let lost = fs.bring_out_all(&call);
+            fs.drop_caches(&call);
+            lost
+        })
     }
 
     /// What is left to do when nobody has the filesystem any more; nobody is left to be told either.
