@@ -268,13 +268,16 @@ impl GoferFs {
         self.unlist(call, inode, cell);
     }
 
-    /// Brings out every dirty file, each once; those that could not be are named. One that has no name left is none of
-    /// them: who has it open still has its data here, and nobody else can reach it.
+    /// Brings out every dirty file, each once; those that could not be are named.
     pub fn bring_out_all(&self, call: &Call) -> Vec<Lost> {
+        self.bring_out_those(call, |_| true)
+    }
+
+    fn bring_out_those(&self, call: &Call, wanted: impl Fn(&Inode) -> bool) -> Vec<Lost> {
         self.after(call);
         let mut lost = Vec::new();
         for file in self.dirty.all() {
-            let brought_out = if file.inode.attr().0.nlink == 0 {
+            let brought_out = if !wanted(&file.inode) {
                 Ok(())
             } else if sync::expired(call.deadline) {
                 Err(Errno::Timedout.into())
@@ -291,12 +294,13 @@ impl GoferFs {
     }
 
     /// Brings out every dirty file of these filesystems beside each other, as [`GoferFs::bring_out_all`] does, and then
-    /// drops what each keeps for later use; the answers are in their order. One whose backend takes until the deadline
+    /// drops what each keeps for later use; the answers are in their order. A file that has no name left is left out: who
+    /// has it open still has its data here, and nobody else can reach it. One whose backend takes until the deadline
     /// takes no time of the others.
     pub fn bring_out_each(filesystems: &[&Arc<GoferFs>], call: &Call) -> Vec<Vec<Lost>> {
         sync::run_beside(filesystems, call.deadline, THREADS_MAX, |fs, deadline| {
             let call = Call { deadline, ..call.clone() };
-            let lost = fs.bring_out_all(&call);
+            let lost = fs.bring_out_those(&call, |inode| inode.attr().0.nlink > 0);
             fs.drop_caches(&call);
             lost
         })
