@@ -5,12 +5,12 @@
 //!
 //! Nothing here may keep the process from ending, whatever blocks: a backend in the middle of a call, a full pipe
 //! behind `--stats`, an error stream that nobody reads (a guest that is blocked in a write to it holds its lock). So
-//! each step runs on a thread of its own, and is given up after a while.
+//! each step, what is said of the guest's own end among them, runs on a thread of its own, and is given up after a while.
 
 use crate::exit;
 use crate::stats::Sink;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,6 +21,9 @@ const THREAD: &str = "shutdown";
 
 /// How much longer than its deadline a shutdown may take to come back with the names of what it did not get done.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// What is to be said of how the guest ended.
+pub(crate) type LastWord = Box<dyn FnOnce() + Send>;
 
 /// What is left to do when the guest has ended or must end.
 pub(crate) struct Ending {
@@ -46,10 +49,14 @@ impl Ending {
         self.gofer.hold_writes();
     }
 
-    /// Does what is left to do and tells what failed; whether nothing did. For the one who claimed it.
-    pub(crate) fn conclude(&self) -> bool {
+    /// Does what is left to do and tells what failed; whether nothing did. For the one who claimed it. What is to be said
+    /// of the guest is said while the mounts are shut down.
+    pub(crate) fn conclude(&self, word: Option<LastWord>) -> bool {
         let before = self.gofer.stats();
+        let word = word.map(Step::begin);
         let mut failures = self.shut_down(&before);
+        // What comes on the same stream comes behind it, unless it is stuck.
+        let _ = word.and_then(|word| word.within(self.timeout));
         let sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner).take();
         failures.extend(sink.and_then(|sink| self.report(sink, before)));
         if failures.is_empty() {
@@ -89,21 +96,41 @@ fn unfinished(mounts: &[MountStats], timeout: Duration) -> String {
     format!("{late}: what the guest wrote may not have reached {}", names.join(", "))
 }
 
-/// Does `work` on a thread of its own and waits so long for its answer. Where no thread can be had it is done here.
+/// Does `work` on a thread of its own and waits so long for its answer.
 fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    let work = Arc::new(Mutex::new(Some(work)));
-    let (done, answer) = channel();
-    let take = |work: &Mutex<Option<_>>| work.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let theirs = Arc::clone(&work);
-    let thread = thread::Builder::new().name(THREAD.to_owned()).spawn(move || {
-        if let Some(work) = take(&theirs) {
-            // Nobody listens any more when it took too long.
-            let _ = done.send(work());
+    Step::begin(work).within(limit)
+}
+
+/// Work on a thread of its own.
+enum Step<T> {
+    /// Its answer comes here.
+    Begun(Receiver<T>),
+    /// There is no thread to be had: who waits for it does it.
+    Left(Box<dyn FnOnce() -> T>),
+}
+
+impl<T: Send + 'static> Step<T> {
+    fn begin(work: impl FnOnce() -> T + Send + 'static) -> Step<T> {
+        let work = Arc::new(Mutex::new(Some(work)));
+        let (done, answer) = channel();
+        let take = |work: &Mutex<Option<_>>| work.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let theirs = Arc::clone(&work);
+        let thread = thread::Builder::new().name(THREAD.to_owned()).spawn(move || {
+            if let Some(work) = take(&theirs) {
+                // Nobody listens any more when it took too long.
+                let _ = done.send(work());
+            }
+        });
+        let left = if thread.is_err() { take(&work) } else { None };
+        left.map_or(Step::Begun(answer), |work| Step::Left(Box::new(work)))
+    }
+
+    /// Waits so long for its answer.
+    fn within(self, limit: Duration) -> Option<T> {
+        match self {
+            Step::Begun(answer) => answer.recv_timeout(limit).ok(),
+            Step::Left(work) => Some(work()),
         }
-    });
-    match thread {
-        Ok(_) => answer.recv_timeout(limit).ok(),
-        Err(_) => take(&work).map(|work| work()),
     }
 }
 
@@ -133,7 +160,19 @@ mod tests {
     #[test]
     fn conclude_of_mounts_that_lose_nothing_is_true() {
         let gofer = gofer(&[("/a", CachePolicy::Exclusive), ("/b", CachePolicy::Shared)]);
-        assert!(Ending::new(gofer, None, Duration::from_secs(60)).conclude());
+        assert!(Ending::new(gofer, None, Duration::from_secs(60)).conclude(None));
+    }
+
+    #[test]
+    fn conclude_says_the_last_word_and_waits_no_longer_than_it_may() {
+        let ending = || Ending::new(gofer(&[("/a", CachePolicy::Exclusive)]), None, Duration::from_millis(1));
+        let (said, heard) = channel();
+        let word = move || said.send("it trapped").expect("the test waits");
+        Ending::new(gofer(&[]), None, Duration::from_secs(60)).conclude(Some(Box::new(word)));
+        assert_eq!(heard.try_recv(), Ok("it trapped"));
+        let (hold, held) = channel::<()>();
+        assert!(ending().conclude(Some(Box::new(move || assert!(held.recv().is_err())))));
+        drop(hold);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! One run of a guest, whatever it is.
 
+use crate::ending::LastWord;
 use crate::exit;
 use anyhow::{Context as _, Result};
-use std::fmt::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
 use wasi_gofer::GoferCtx;
@@ -44,15 +44,15 @@ pub(crate) trait Guest {
     /// Links, instantiates and calls it; the exit code where it returned.
     async fn start(&self, store: &mut Store<Self::Host>) -> Result<i32, Failure>;
 
-    /// Runs the guest to its end and answers the exit code.
+    /// Runs the guest to its end.
     ///
     /// The linker is wasmtime's asynchronous one: without it neither a sleeping guest nor one that waits for input
     /// could be interrupted by `-W timeout`, and calls on files run inline in both. The runtime has one thread, this
     /// one: nothing but the guest and its timer runs on it, and the workers of the other kind, one per processor,
     /// would cost their start and have nothing to do.
-    fn run(&self, builder: WasiCtxBuilder, files: GoferCtx) -> Result<i32> {
+    fn run(&self, builder: WasiCtxBuilder, files: GoferCtx) -> Result<Ended> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
-        let code = runtime.block_on(async {
+        let ended = runtime.block_on(async {
             let frame = self.frame();
             let host = self.host(builder, files, limits(&frame.options.wasm));
             let mut store = frame.store(host)?;
@@ -63,12 +63,25 @@ pub(crate) trait Guest {
                     timeout.unwrap_or_else(|_| Err(Failure::Ended(Trap::Interrupt.into())))
                 }
             };
-            Ok(frame.code(&mut store, result))
+            let ended = frame.ended(&mut store, result);
+            // Never dropped: that would close the files that the guest left open, and wait for their backends without
+            // a bound. The shutdown of the mounts brings out what they hold, and the rest ends with the process.
+            std::mem::forget(store);
+            Ok(ended)
         });
         // A read of the standard input that a timeout gave up still waits on its thread; nobody waits for that.
         runtime.shutdown_background();
-        code
+        ended
     }
+}
+
+/// What a run came to.
+pub(crate) struct Ended {
+    /// The exit code.
+    pub(crate) code: i32,
+    /// Says why, where the guest did not choose the code. It is left to the end of the run: the error stream may be a
+    /// pipe that nobody reads.
+    pub(crate) word: Option<LastWord>,
 }
 
 /// How a guest ended that neither returned nor was interrupted.
@@ -114,45 +127,48 @@ impl Frame<'_> {
         });
     }
 
-    /// The exit code of a run that ended so; says why, where the guest did not choose it.
-    fn code(&self, store: &mut Store<impl HostData>, result: Result<i32, Failure>) -> i32 {
+    /// What a run came to that ended so.
+    fn ended(&self, store: &mut Store<impl HostData>, result: Result<i32, Failure>) -> Ended {
         let (error, code) = match result {
-            Ok(code) => return code,
+            Ok(code) => return Ended { code, word: None },
             Err(Failure::NotStarted(error)) => (error, exit::OURS),
             Err(Failure::Ended(error)) => (error, exit::FAILED),
         };
         if let Some(I32Exit(code)) = error.downcast_ref::<I32Exit>() {
-            return *code;
+            return Ended { code: *code, word: None };
         }
         if error.is::<Trap>() {
-            let dumped = self.dump_core(store, &error);
             let what = match (error.downcast_ref(), self.options.wasm.timeout) {
                 (Some(Trap::Interrupt), Some(limit)) => format!("timed out after {limit:?}"),
                 _ => "trapped".to_owned(),
             };
-            exit::say(format_args!("`{}` {what}: {error:?}{dumped}", self.name));
-            return exit::TRAP;
+            let message = format!("`{}` {what}: {error:?}", self.name);
+            let dump = self.core_dump(store, &error);
+            let word = move || {
+                let dumped = dump.map(|(path, bytes)| write_core_dump(&path, &bytes)).unwrap_or_default();
+                exit::say(format_args!("{message}{dumped}"));
+            };
+            return Ended { code: exit::TRAP, word: Some(Box::new(word)) };
         }
-        match code {
-            exit::OURS => exit::say(format_args!("{error:#}")),
-            _ => exit::say(format_args!("`{}` failed: {error:?}", self.name)),
-        }
-        code
+        let message = match code {
+            exit::OURS => format!("{error:#}"),
+            _ => format!("`{}` failed: {error:?}", self.name),
+        };
+        Ended { code, word: Some(Box::new(move || exit::say(message))) }
     }
 
-    /// Writes the core dump if `-D coredump` asked for one; what is to be said of it.
-    fn dump_core(&self, store: &mut Store<impl HostData>, error: &Error) -> String {
-        let mut said = String::new();
-        let (Some(path), Some(dump)) = (&self.options.debug.coredump, error.downcast_ref::<WasmCoreDump>()) else {
-            return said;
-        };
-        let bytes = dump.serialize(&mut *store, self.name);
-        // Writing to a string cannot fail.
-        let _ = match std::fs::write(path, bytes) {
-            Ok(()) => write!(said, "\ncore dump: {path}"),
-            Err(error) => write!(said, "\nno core dump: `{path}`: {error}"),
-        };
-        said
+    /// The core dump, and where it goes, if `-D coredump` asked for one.
+    fn core_dump(&self, store: &mut Store<impl HostData>, error: &Error) -> Option<(String, Vec<u8>)> {
+        let (path, dump) = (self.options.debug.coredump.as_ref()?, error.downcast_ref::<WasmCoreDump>()?);
+        Some((path.clone(), dump.serialize(&mut *store, self.name)))
+    }
+}
+
+/// Writes a core dump; what is to be said of it.
+fn write_core_dump(path: &str, bytes: &[u8]) -> String {
+    match std::fs::write(path, bytes) {
+        Ok(()) => format!("\ncore dump: {path}"),
+        Err(error) => format!("\nno core dump: `{path}`: {error}"),
     }
 }
 

@@ -79,7 +79,7 @@ fn end(signal: i32, ending: &Arc<Ending>) {
     ending.hold_writes();
     let theirs = Arc::clone(ending);
     let conclude = move |ending: &Ending| {
-        ending.conclude();
+        ending.conclude(None);
         // Not `std::process::exit`: the guest's thread is at work, and may hold what that would wait for.
         low_level::exit(BY_SIGNAL + signal)
     };

@@ -1,6 +1,7 @@
 //! The part of WASI that is not about files: arguments, environment, standard streams, clocks, random numbers.
 
 use anyhow::{Context as _, Result, bail};
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use wasmtime_cli_flags::CommonOptions;
@@ -59,7 +60,7 @@ pub(crate) fn context(options: &CommonOptions, arguments: &[String], variables: 
     if wasi.inherit_stderr != Some(false) {
         builder.inherit_stderr();
     }
-    set_environment(&mut builder, wasi.inherit_env == Some(true), variables)?;
+    builder.envs(&Environment::of(wasi.inherit_env == Some(true), variables)?.variables);
     set_network(&mut builder, wasi);
     if let Some(cwd) = &wasi.cwd {
         builder.initial_cwd(cwd);
@@ -70,24 +71,46 @@ pub(crate) fn context(options: &CommonOptions, arguments: &[String], variables: 
     Ok(builder)
 }
 
-fn set_environment(builder: &mut WasiCtxBuilder, inherit: bool, variables: &[EnvVar]) -> Result<()> {
-    if inherit {
-        for (name, value) in std::env::vars_os() {
-            let what = || format!("the environment variable {name:?}, which `-S inherit-env` hands on");
-            builder.env(utf8_variable(&name).with_context(what)?, utf8_variable(&value).with_context(what)?);
+/// The guest's environment: each name once, where it was first given, with the last value. `getenv` would find the first.
+#[derive(Debug, Default)]
+struct Environment {
+    variables: Vec<(String, String)>,
+    places: HashMap<String, usize>,
+}
+
+impl Environment {
+    fn set(&mut self, name: &str, value: &str) {
+        let place = self.places.get(name).and_then(|place| self.variables.get_mut(*place));
+        if let Some((_, old)) = place {
+            value.clone_into(old);
+        } else {
+            self.places.insert(name.to_owned(), self.variables.len());
+            self.variables.push((name.to_owned(), value.to_owned()));
         }
     }
-    for EnvVar { name, value } in variables {
-        match (value, std::env::var_os(name)) {
-            (Some(value), _) => builder.env(name, value),
-            (None, Some(value)) => {
-                let what = || format!("the environment variable {name:?}, which `--env` hands on");
-                builder.env(name, utf8_variable(&value).with_context(what)?)
+
+    /// What `-S inherit-env` and then `--env` say. As in wasmtime a name that is to be handed on and is not there
+    /// changes nothing.
+    fn of(inherit: bool, variables: &[EnvVar]) -> Result<Environment> {
+        let mut environment = Environment::default();
+        if inherit {
+            for (name, value) in std::env::vars_os() {
+                let what = || format!("the environment variable {name:?}, which `-S inherit-env` hands on");
+                environment.set(utf8_variable(&name).with_context(what)?, utf8_variable(&value).with_context(what)?);
             }
-            (None, None) => continue,
-        };
+        }
+        for EnvVar { name, value } in variables {
+            match (value, std::env::var_os(name)) {
+                (Some(value), _) => environment.set(name, value),
+                (None, Some(value)) => {
+                    let what = || format!("the environment variable {name:?}, which `--env` hands on");
+                    environment.set(name, utf8_variable(&value).with_context(what)?);
+                }
+                (None, None) => {}
+            }
+        }
+        Ok(environment)
     }
-    Ok(())
 }
 
 fn utf8_variable(text: &OsStr) -> Result<&str> {

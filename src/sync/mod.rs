@@ -4,6 +4,7 @@
 //! not above all of them panics: an inversion is found by the first test that runs through it, not by the first deadlock.
 
 mod background;
+mod beside;
 mod clock;
 mod counter;
 mod machine;
@@ -12,6 +13,7 @@ mod order;
 mod sharded;
 
 pub(crate) use background::Background;
+pub(crate) use beside::run_beside;
 pub(crate) use clock::{coarse_time, expired, fine_time, monotonic, pause};
 pub(crate) use counter::Counter;
 pub(crate) use machine::processors;

@@ -94,6 +94,22 @@ fn unlinked_files_data_is_dropped_without_a_word() {
 }
 
 #[test]
+fn shutdown_with_an_unlinked_file_open_writes_nothing_of_it_and_has_nothing_to_tell() {
+    let mounted = Mounted::new();
+    let (one, two) = (mounted.open("one", READ_WRITE), mounted.open("dir/two", READ_WRITE));
+    write(&one, b'n');
+    write(&two, b'm');
+    mounted.root.unlink_at(CALL, b"one").expect("removed");
+    mounted.plan.reset_calls();
+    assert_eq!(mounted.gofer.shutdown(None).failures, []);
+    assert_eq!(mounted.plan.calls(Op::WriteAt), 1, "that of the other file");
+    assert_eq!(mounted.behind("dir/two"), full_of(b'm'));
+    assert_eq!(crate::kit::read_all(CALL, &one).map(Data), Ok(full_of(b'n')), "who has it open goes on with it");
+    mounted.plan.fail_from(Op::WriteAt, 1, Errno::Io);
+    assert_eq!(mounted.gofer.shutdown(None).failures, []);
+}
+
+#[test]
 fn unlink_of_one_of_two_names_drops_nothing() {
     let mounted = Mounted::new();
     let one = mounted.open("one", READ_WRITE);

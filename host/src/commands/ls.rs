@@ -5,7 +5,7 @@ use crate::show::{ShowArgs, mode_letters, name_for_output, print, say_error, tim
 use anyhow::Result;
 use std::io::Write;
 use wasi_gofer::GoferCtx;
-use wasi_gofer::abi::{Call, Error, FileType, Stat};
+use wasi_gofer::abi::{Call, Errno, Error, FileType, Stat};
 
 /// Options of `ls`.
 #[derive(Clone, Debug, clap::Args)]
@@ -47,9 +47,16 @@ pub(crate) fn execute(args: &LsArgs) -> Result<i32> {
 /// Lists a directory, or the one file that `path` is.
 fn list(fs: &GoferCtx, path: &str, long: bool, out: &mut Vec<u8>) -> Result<(), Error> {
     let call = Call::WAITING;
-    let stat = fs.lookup_stat(&call, path, true)?;
-    if stat.file_type != FileType::Directory {
+    let followed = fs.lookup_stat(&call, path, true);
+    if !matches!(&followed, Ok(stat) if stat.file_type == FileType::Directory) {
         let stat = fs.lookup_stat(&call, path, false)?;
+        // A link that leads nowhere, in a circle or out of the mounts is there all the same, and is shown as it is.
+        let leads_nowhere = |error: &Error| matches!(error.errno(), Errno::Noent | Errno::Loop | Errno::Perm);
+        if let Err(error) = followed
+            && !(stat.file_type == FileType::Symlink && leads_nowhere(&error))
+        {
+            return Err(error);
+        }
         entry(fs, path, path.as_bytes(), long.then_some(&stat), out);
         return Ok(());
     }

@@ -3,7 +3,7 @@
 use crate::component::ComponentGuest;
 use crate::ending::Ending;
 use crate::engine::Program;
-use crate::guest::{Frame, Guest};
+use crate::guest::{Ended, Frame, Guest};
 use crate::invoke::Call;
 use crate::log::LogArgs;
 use crate::module::ModuleGuest;
@@ -116,17 +116,17 @@ pub(crate) fn execute(mut args: RunArgs) -> Result<i32> {
     let files = gofer.ctx();
     let ending = Arc::new(Ending::new(gofer, sink, timeout));
     signals::watch(&ending)?;
-    let code = guest.run(context, files);
+    let ended = guest.run(context, files);
     if !ending.claim() {
         // A signal came first, and ends the process.
         loop {
             thread::park();
         }
     }
-    let code = code?;
+    let Ended { code, word } = ended?;
     drop(guest);
     // A failure takes the place of the guest's success alone.
-    Ok(if !ending.conclude() && code == 0 { exit::OURS } else { code })
+    Ok(if !ending.conclude(word) && code == 0 { exit::OURS } else { code })
 }
 
 /// What runs.
@@ -136,7 +136,7 @@ enum Loaded<'a> {
 }
 
 impl Loaded<'_> {
-    fn run(&self, builder: WasiCtxBuilder, files: GoferCtx) -> Result<i32> {
+    fn run(&self, builder: WasiCtxBuilder, files: GoferCtx) -> Result<Ended> {
         match self {
             Loaded::Module(guest) => guest.run(builder, files),
             Loaded::Component(guest) => guest.run(builder, files),

@@ -4,7 +4,7 @@ use super::{Done, Place, guests};
 
 /// A component in text form whose `wasi:cli/run` is `body`: core instructions that leave 0 for success. The first preopen
 /// is in `$root`, text in memory from 1024 on.
-fn component(text: &str, body: &str) -> String {
+pub(crate) fn component(text: &str, body: &str) -> String {
     let imports = include_str!("../../../tests/p2/kit/imports.wat");
     format!(
         r#"(component

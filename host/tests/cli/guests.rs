@@ -106,6 +106,17 @@ pub(crate) fn write_file_then(path: &str, body: &str) -> String {
     start_with_path(path, &format!("{write} {body}")).replacen("(func (export", &format!("{ready} (func (export"), 1)
 }
 
+/// As [`write_file_then`], of a file in the first mount and one in the second.
+pub(crate) fn write_files_then(path: &str, body: &str) -> String {
+    let len = path.len();
+    let other = format!(
+        "(call $check (call $path_open (i32.const 4) (i32.const 1) (i32.const 1024) (i32.const {len})
+           (i32.const {CREATE}) (i64.const {WRITE}) (i64.const 0) (i32.const 0) (i32.const 16)))
+         (call $put (i32.load (i32.const 16)) (i32.const 1024) (i32.const {len}))"
+    );
+    write_file_then(path, &format!("{other} {body}"))
+}
+
 /// Asks for the attributes of `path` so many times; ends with the errno of the last.
 pub(crate) fn stat_file(path: &str, times: u32) -> String {
     let stat = format!(

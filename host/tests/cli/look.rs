@@ -38,6 +38,25 @@ fn ls_long_shows_attributes_and_targets() {
 }
 
 #[test]
+fn ls_of_a_link_that_leads_nowhere_shows_the_link() {
+    let place = place();
+    for (name, target) in [("dangling", "nothing"), ("circle", "circle"), ("out", "../secret"), ("absolute", "/etc")] {
+        std::os::unix::fs::symlink(target, place.path("data").join(name)).expect("made");
+        let path = format!("/data/{name}");
+        place.run(&["ls", DIR, &path]).is(0, &format!("{path}\n"));
+        let done = place.run(&["ls", "-l", DIR, &path]);
+        let shown = format!(" {path} -> {target}\n");
+        assert!(done.code == Some(0) && done.stdout.starts_with("lrwx") && done.stdout.ends_with(&shown), "{done:?}");
+        // It is asked for as a directory, or as something in one.
+        for path in [format!("{path}/"), format!("{path}/x")] {
+            place.run(&["ls", DIR, &path]).is(1, "").says(&[&path]);
+        }
+    }
+    std::os::unix::fs::symlink("sub", place.path("data/to-sub")).expect("made");
+    place.run(&["ls", DIR, "/data/to-sub"]).is(0, "deep.txt\n");
+}
+
+#[test]
 fn stat_shows_attributes_and_follows_when_asked() {
     let place = place();
     let done = place.run(&["stat", DIR, "/data/a.txt"]);

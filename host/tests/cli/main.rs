@@ -1,5 +1,6 @@
 //! The built command, run as a user runs it.
 
+mod away;
 mod bad_input;
 mod components;
 mod ending;

@@ -90,6 +90,25 @@ fn environment_is_what_env_says() {
 }
 
 #[test]
+fn environment_has_each_name_once_and_the_last_value_that_it_was_given() {
+    let place = Place::new();
+    place.file("app.wat", guests::print_args_and_environment());
+    let environment = |words: &[&str]| -> Vec<String> {
+        let mut command = place.command();
+        command.env("X", "1").env_remove("NOT_HERE");
+        let done = super::Done::from(command.args(words).arg("app.wat").output().expect("started"));
+        assert_eq!(done.code, Some(0), "{done:?}");
+        let ours = |line: &&str| ["X=", "Y=", "NOT_HERE="].iter().any(|name| line.starts_with(name));
+        done.stdout.lines().filter(ours).map(ToOwned::to_owned).collect()
+    };
+    assert_eq!(environment(&["-Sinherit-env", "--env=X=2"]), ["X=2"]);
+    assert_eq!(environment(&["--env=X=2", "--env=Y=", "--env=X=3"]), ["X=3", "Y="]);
+    assert_eq!(environment(&["--env=X=2", "--env=X"]), ["X=1"]);
+    assert_eq!(environment(&["-Sinherit-env", "--env=X=2", "--env=X"]), ["X=1"]);
+    assert_eq!(environment(&["--env=NOT_HERE=2", "--env=NOT_HERE"]), ["NOT_HERE=2"], "there is nothing to hand on");
+}
+
+#[test]
 fn environment_is_inherited_when_asked_and_env_comes_behind() {
     let place = Place::new();
     place.file("app.wat", guests::print_args_and_environment());

@@ -15,7 +15,7 @@ use std::process::{Child, Command, Stdio};
 const ROFS: i32 = 69;
 
 /// The processes that serve this directory.
-fn sidecars_of(root: &Path) -> Vec<String> {
+pub(crate) fn sidecars_of(root: &Path) -> Vec<String> {
     let marker = [b"--root=", root.as_os_str().as_encoded_bytes()].concat();
     let serves = |pid: &String| {
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -37,11 +37,11 @@ fn place() -> (Place, String) {
 }
 
 /// A server that is there, and ends with the test at the latest.
-struct Served(Child);
+pub(crate) struct Served(pub(crate) Child);
 
 impl Served {
     /// `wasi-gofer serve` of a directory, by these words.
-    fn start(root: &str, words: &[&OsStr], stdin: Stdio) -> Served {
+    pub(crate) fn start(root: &str, words: &[&OsStr], stdin: Stdio) -> Served {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wasi-gofer"));
         command.args(["serve", "--protocol", "lisafs", "--quiet", "--root", root]).args(words).stdin(stdin);
         Served(command.spawn().expect("started"))

@@ -268,6 +268,35 @@ fn shutdown_is_not_held_up_by_an_error_stream_that_nobody_reads() {
 }
 
 #[test]
+fn shutdown_timeout_bounds_the_end_of_a_guest_that_fails_while_nobody_reads_the_error_stream() {
+    let place = Place::new();
+    place.dir("data");
+    let write = |end: &str| guests::write_file_then("a.txt", end);
+    place.file("trap.wat", write("unreachable"));
+    place.file("fail.wat", write("(call $proc_exit (i32.const 200))"));
+    place.file("loop.wat", write(LOOP));
+    let pipe = full_pipe(&place, "err");
+    for (app, words, code) in [
+        ("trap.wat", &[][..], 134),
+        ("trap.wat", &["--stats", "-Dcoredump=err"], 134),
+        ("fail.wat", &["--stats"], 1),
+        ("loop.wat", &["-Wtimeout=100ms"], 134),
+    ] {
+        let _ = std::fs::remove_file(place.path("data/a.txt"));
+        let err = std::fs::OpenOptions::new().write(true).open(place.path("err")).expect("opened");
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wasi-gofer"));
+        command.arg("--shutdown-timeout=50ms").args([EXCLUSIVE]).args(words).arg(app).current_dir(place.0.path());
+        command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(err).spawn().expect("started");
+        let mut running = Running { child, stdout: None };
+        let status = watchdog("the end", || running.child.try_wait().expect("waited"));
+        assert_eq!(status.code(), Some(code), "{app} {words:?}");
+        assert_eq!(std::fs::read_to_string(place.path("data/a.txt")).expect("written"), "a.txt", "{app} {words:?}");
+    }
+    drop(pipe);
+}
+
+#[test]
 fn options_of_the_end_that_cannot_be_are_named() {
     let place = Place::new();
     place.file("app.wat", guests::print(1, "ran"));

@@ -16,6 +16,9 @@ use std::time::Instant;
 /// Most bytes that are under way at once of one file.
 const BATCH_BYTES: usize = 1 << 20;
 
+/// Most threads that bring out filesystems beside each other.
+const THREADS_MAX: usize = 64;
+
 /// A file whose data could not be brought out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
@@ -275,12 +278,20 @@ impl GoferFs {
 
     /// Brings out every dirty file, each once; those that could not be are named.
     pub fn bring_out_all(&self, call: &Call) -> Vec<Lost> {
+        self.bring_out_those(call, |_| true)
+    }
+
+    fn bring_out_those(&self, call: &Call, wanted: impl Fn(&Inode) -> bool) -> Vec<Lost> {
         self.after(call);
         let mut lost = Vec::new();
         for file in self.dirty.all() {
-            let late = sync::expired(call.deadline);
-            let brought_out =
-                if late { Err(Errno::Timedout.into()) } else { self.bring_out(call, &file.inode, &file.cell, true) };
+            let brought_out = if !wanted(&file.inode) {
+                Ok(())
+            } else if sync::expired(call.deadline) {
+                Err(Errno::Timedout.into())
+            } else {
+                self.bring_out(call, &file.inode, &file.cell, true)
+            };
             if let Err(error) = brought_out {
                 let path = self.tree.read().path_of(&file.inode);
                 lost.push(Lost { path, error });
@@ -288,6 +299,19 @@ impl GoferFs {
             self.forget_file(call, file);
         }
         lost
+    }
+
+    /// Brings out every dirty file of these filesystems beside each other, as [`GoferFs::bring_out_all`] does, and then
+    /// drops what each keeps for later use; the answers are in their order. A file that has no name left is left out: who
+    /// has it open still has its data here, and nobody else can reach it. One whose backend takes until the deadline
+    /// takes no time of the others.
+    pub fn bring_out_each(filesystems: &[&Arc<GoferFs>], call: &Call) -> Vec<Vec<Lost>> {
+        sync::run_beside(filesystems, call.deadline, THREADS_MAX, |fs, deadline| {
+            let call = Call { deadline, ..call.clone() };
+            let lost = fs.bring_out_those(&call, |inode| inode.attr().0.nlink > 0);
+            fs.drop_caches(&call);
+            lost
+        })
     }
 
     /// What is left to do when nobody has the filesystem any more; nobody is left to be told either.
