@@ -62,8 +62,8 @@ impl Ending {
         if failures.is_empty() {
             return true;
         }
-        // Nobody is left to hear it when that takes too long.
-        let _ = within(self.timeout, move || failures.iter().for_each(exit::say));
+        // Nobody is left to hear it when that takes too long; a short limit is for the storage, not for these few words.
+        let _ = within(self.timeout.max(GRACE), move || failures.iter().for_each(exit::say));
         false
     }
 

@@ -75,7 +75,7 @@ fn writes_that_were_held_back_are_brought_out_however_the_guest_ends() {
         ("", "-Wmax-wasm-stack=524288", 0),
         ("(call $proc_exit (i32.const 7))", "-Wmax-wasm-stack=524288", 7),
         ("unreachable", "-Wmax-wasm-stack=524288", 134),
-        (LOOP, "-Wtimeout=200ms", 134),
+        (LOOP, "-Wtimeout=3s", 134),
         (LOOP, "-Wfuel=100000", 134),
     ] {
         let _ = std::fs::remove_dir_all(place.path("data"));

@@ -280,12 +280,12 @@ fn shutdown_timeout_bounds_the_end_of_a_guest_that_fails_while_nobody_reads_the_
         ("trap.wat", &[][..], 134),
         ("trap.wat", &["--stats", "-Dcoredump=err"], 134),
         ("fail.wat", &["--stats"], 1),
-        ("loop.wat", &["-Wtimeout=100ms"], 134),
+        ("loop.wat", &["-Wtimeout=3s"], 134),
     ] {
         let _ = std::fs::remove_file(place.path("data/a.txt"));
         let err = std::fs::OpenOptions::new().write(true).open(place.path("err")).expect("opened");
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wasi-gofer"));
-        command.arg("--shutdown-timeout=50ms").args([EXCLUSIVE]).args(words).arg(app).current_dir(place.0.path());
+        command.arg("--shutdown-timeout=2s").args([EXCLUSIVE]).args(words).arg(app).current_dir(place.0.path());
         command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(err).spawn().expect("started");
         let mut running = Running { child, stdout: None };
