@@ -43,7 +43,9 @@ impl Served {
     /// `wasi-gofer serve` of a directory, by these words.
     pub(crate) fn start(root: &str, words: &[&OsStr], stdin: Stdio) -> Served {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wasi-gofer"));
-        command.args(["serve", "--protocol", "lisafs", "--quiet", "--root", root]).args(words).stdin(stdin);
+        // As one argument, which is how a mount starts it too.
+        let root = format!("--root={root}");
+        command.args(["serve", "--protocol", "lisafs", "--quiet", &root]).args(words).stdin(stdin);
         Served(command.spawn().expect("started"))
     }
 
