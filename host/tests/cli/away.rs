@@ -50,11 +50,11 @@ fn signal_with_one_mount_whose_server_is_away_brings_out_what_was_written_to_the
         if !away_first {
             mounts.reverse();
         }
-        let running = Running::start(&place, &["--shutdown-timeout=1s", &mounts[0], &mounts[1], "app.wat"]);
+        let running = Running::start(&place, &["--shutdown-timeout=3s", &mounts[0], &mounts[1], "app.wat"]);
         server.kill();
         running.send(Signal::TERM);
         let done = running.end();
-        done.is(143, "").says(&["`a.txt`", "`/a`", "within 1s (`--shutdown-timeout`)"]);
+        done.is(143, "").says(&["`a.txt`", "`/a`", "within 3s (`--shutdown-timeout`)"]);
         assert!(!done.stderr.contains("`/b`"), "{done:?}");
         assert_eq!(std::fs::read_to_string(place.path("good/a.txt")).expect("made"), "a.txt", "{away_first}");
     }
