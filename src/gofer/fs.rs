@@ -307,27 +307,27 @@ impl GoferFs {
     /// Throws a cached name out that proved stale in the place where it was asked about, unless it was moved from there
     /// meanwhile; whether it was.
     pub(super) fn invalidate_at(&self, call: &Call, id: DentryId, (dir, name): (DentryId, Name<'_>)) -> bool {
-        let mut moved = false;
-        self.commit(call, |tree, dead| {
-            let Some((in_dir, own)) = tree.location(id) else { return };
-            moved = in_dir != dir || own.as_name() != name;
-            if !moved && tree.get(id).is_some_and(|dentry| !dentry.is_anchored()) {
-                tree.detach(id.index, dead);
-                tree.names_changed(dir.index);
-            }
-        });
-        moved
+        self.throw_out(call, id, |in_dir, own| in_dir == dir && own == name)
     }
 
-    /// Throws a cached name out that proved stale.
+    /// Throws a cached name out that proved stale, wherever it is.
     pub(super) fn invalidate(&self, call: &Call, id: DentryId) {
+        self.throw_out(call, id, |_, _| true);
+    }
+
+    /// Throws a cached name out if it is where it is meant; whether it is elsewhere.
+    fn throw_out(&self, call: &Call, id: DentryId, is_meant: impl Fn(DentryId, Name<'_>) -> bool) -> bool {
         self.commit(call, |tree, dead| {
-            let Some((dir, _)) = tree.location(id) else { return };
+            let Some((dir, name)) = tree.location(id) else { return false };
+            if !is_meant(dir, name.as_name()) {
+                return true;
+            }
             if tree.get(id).is_some_and(|dentry| !dentry.is_anchored()) {
                 tree.detach(id.index, dead);
                 tree.names_changed(dir.index);
             }
-        });
+            false
+        })
     }
 
     /// Drops every cached dentry, list and handle that nothing refers to, and every page that the backend has too.
@@ -389,8 +389,7 @@ impl GoferFs {
         self.after(&Call::WAITING);
         let lone = self.inodes.sweep();
         self.release_inodes(&Call::WAITING, lone);
-        let mut table = self.watches.lock();
-        self.watches.give_back_left(&mut table);
+        let table = self.watches.lock();
         let tree = self.tree.read();
         tree.check()?;
         let watched = tree.watched();

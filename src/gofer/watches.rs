@@ -128,17 +128,24 @@ impl Watches {
     }
 
     pub(crate) fn lock(&self) -> RankedGuard<'_, Table> {
-        self.table.lock()
+        self.taken(self.table.lock())
     }
 
     /// As [`Watches::lock`], unless the call ends before, or may not wait: a backend takes its time over a watch.
     pub(crate) fn lock_for(&self, call: &Call) -> Option<RankedGuard<'_, Table>> {
-        wait::lock(call, &self.table).ok()
+        wait::lock(call, &self.table).ok().map(|table| self.taken(table))
     }
 
     /// As [`Watches::lock`], if it takes no longer than changing the table does.
     pub(crate) fn lock_soon(&self) -> Option<RankedGuard<'_, Table>> {
-        self.table.try_lock_for(SOON)
+        self.table.try_lock_for(SOON).map(|table| self.taken(table))
+    }
+
+    /// Gives back what [`Watches::give_back`] left.
+    fn taken<'t>(&self, mut table: RankedGuard<'t, Table>) -> RankedGuard<'t, Table> {
+        let left = std::mem::take(&mut *self.left.lock());
+        self.let_go(&mut table, &left);
+        table
     }
 
     /// Most watches.
@@ -210,7 +217,7 @@ impl Watches {
     }
 
     /// As [`Watches::let_go`], for those who do not hold the lock, and who wait for no backend: what cannot be given back
-    /// now is by who takes the lock next for a change.
+    /// now is by who takes the lock next.
     pub(crate) fn give_back(&self, freed: &[FreedWatch]) {
         if freed.is_empty() {
             return;
@@ -219,12 +226,6 @@ impl Watches {
             Some(mut table) => self.let_go(&mut table, freed),
             None => self.left.lock().extend_from_slice(freed),
         }
-    }
-
-    /// Gives back what [`Watches::give_back`] left.
-    pub(crate) fn give_back_left(&self, table: &mut Table) {
-        let left = std::mem::take(&mut *self.left.lock());
-        self.let_go(table, &left);
     }
 
     fn counted(&self, table: &Table) {

@@ -1,7 +1,7 @@
 //! Dentries that lost their name and come back to it, with everything below them.
 
 use super::id::DentryId;
-use super::tree::{Tree, cost};
+use super::tree::Tree;
 use crate::abi::Name;
 use crate::gofer::inode::Inode;
 use std::sync::Arc;
@@ -44,16 +44,7 @@ impl Tree {
             return false;
         }
         self.astray.forget(key, id);
-        let before = self.get(id).map_or(0, cost);
-        if let Some(dentry) = self.arena.get_mut(id.index) {
-            dentry.name = name.to_buf();
-            dentry.parent = dir;
-            dentry.detached = false;
-            // Counts of two directories say nothing to each other.
-            *dentry.confirmed.get_mut() = 0;
-        }
-        self.bytes = (self.bytes + self.get(id).map_or(0, cost)).saturating_sub(before);
-        self.hang(dir, id.index);
+        self.hang_as(id.index, dir, name);
         if self.get(id).is_some_and(|dentry| !Tree::has_children(dentry)) {
             self.list_newest(id.index);
         }

@@ -67,7 +67,7 @@ const DENTRY_BYTES: usize = std::mem::size_of::<Dentry>() + 8 + 12;
 /// Estimated bytes of an inode: itself, its count, the backend's node and its place in the inode table.
 const INODE_BYTES: usize = std::mem::size_of::<Inode>() + 16 + 64 + 12;
 
-pub(super) fn cost(dentry: &Dentry) -> usize {
+fn cost(dentry: &Dentry) -> usize {
     DENTRY_BYTES + dentry.name.heap_bytes() + if dentry.inode.is_some() { INODE_BYTES } else { 0 }
 }
 
@@ -351,15 +351,21 @@ impl Tree {
             return;
         }
         self.unhang(index);
+        self.hang_as(index, new_dir, to);
+    }
+
+    /// Gives a dentry that is in no table the name `name` in `dir`, which is free, with everything below it.
+    pub(super) fn hang_as(&mut self, index: u32, dir: u32, name: Name<'_>) {
         let before = self.arena.get(index).map_or(0, cost);
         if let Some(dentry) = self.arena.get_mut(index) {
-            dentry.name = to.to_buf();
-            dentry.parent = new_dir;
+            dentry.name = name.to_buf();
+            dentry.parent = dir;
+            dentry.detached = false;
             // Counts of two directories say nothing to each other.
             *dentry.confirmed.get_mut() = 0;
         }
         self.bytes = (self.bytes + self.arena.get(index).map_or(0, cost)).saturating_sub(before);
-        self.hang(new_dir, index);
+        self.hang(dir, index);
     }
 
     /// The directory and the name of a dentry, unless its name is gone.
@@ -487,7 +493,7 @@ impl Tree {
     }
 
     /// Enters a dentry into its parent's table; the parent is no leaf any more.
-    pub(super) fn hang(&mut self, dir: u32, index: u32) {
+    fn hang(&mut self, dir: u32, index: u32) {
         let Some(name) = self.arena.get(index).map(|dentry| dentry.name.clone()) else { return };
         let child = Child { hash: self.hash(name.as_name()), index };
         if let Some(state) = self.state(dir) {

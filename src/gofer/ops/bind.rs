@@ -105,6 +105,19 @@ impl GoferFs {
         Ok(())
     }
 
+    /// What an operation does that found a directory, which `start` led to, to be another one by now, or one above it, which
+    /// is out of the cache then and takes nothing with it that others hold: it looks again. `ESTALE` where it began in that
+    /// directory: then it was the caller's to find.
+    pub(super) fn look_again(&self, call: &Call, (start, dir): (DentryId, DentryId)) -> Result<()> {
+        if dir == start {
+            return Err(Errno::Stale.into());
+        }
+        if self.tree.read().is_ancestor(start.index, dir.index) {
+            self.invalidate(call, dir);
+        }
+        Ok(())
+    }
+
     /// Whether there is no way to a directory any more: neither it nor one above it is held, and the topmost has no name.
     /// No look brings it back.
     pub fn is_lost(&self, dir: &DentryRef) -> bool {

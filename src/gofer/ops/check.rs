@@ -217,18 +217,8 @@ impl GoferFs {
     fn rebind(&self, call: &Call, start: DentryId, failed: &Crossed) -> Result<bool> {
         match self.bind(call, failed.dir) {
             Ok(()) => Ok(true),
-            Err(error) => {
-                if error != Error::Errno(Errno::Stale) {
-                    return Err(error);
-                }
-                if failed.dir == start {
-                    return Err(error);
-                }
-                if self.tree.read().is_ancestor(start.index, failed.dir.index) {
-                    self.invalidate(call, failed.dir);
-                }
-                Ok(false)
-            }
+            Err(error) if error.is(Errno::Stale) => self.look_again(call, (start, failed.dir)).map(|()| false),
+            Err(error) => Err(error),
         }
     }
 }

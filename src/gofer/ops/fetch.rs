@@ -1,7 +1,7 @@
 //! Names that are not cached are asked of the backend, once.
 
 use super::walk::Walked;
-use crate::abi::{Call, Errno, Error, FileType, Name, Result, Stat};
+use crate::abi::{Call, Errno, FileType, Name, Result, Stat};
 use crate::backend::{ErasedNode, Found, WalkEnd};
 use crate::gofer::dentry::{CachedWalk, DentryId, NIL, Reached};
 use crate::gofer::fs::{DentryRef, GoferFs};
@@ -10,8 +10,8 @@ use crate::gofer::stats::Op;
 use std::sync::Arc;
 
 impl GoferFs {
-    /// Asks the backend for `names[used..]` from `dir`, which `start` led to, caches what the policy allows, and answers as the walk. `None`
-    /// when the answer was overtaken and the walk is to be done again.
+    /// Asks the backend for `names[used..]` from `dir`, which `start` led to, caches what the policy allows, and answers as
+    /// the walk. `None` when the answer was overtaken and the walk is to be done again.
     pub(super) fn fetch(
         self: &Arc<Self>,
         call: &Call,
@@ -48,18 +48,7 @@ impl GoferFs {
             Ok(end) => self.enter(call, dir, generation, used, rest, found, end, follow_last),
             Err(error) => {
                 self.release_nodes(call, found.into_iter().map(|found| found.node).collect());
-                if error != Error::Errno(Errno::Stale) {
-                    return Err(error);
-                }
-                // The directory is another one by now, or one above it is, which is out of the cache then, and takes nothing
-                // with it that others hold. One that the walk began in was the caller's to find.
-                if used == 0 {
-                    return Err(error);
-                }
-                if self.tree.read().is_ancestor(start.index, dir.index) {
-                    self.invalidate(call, dir);
-                }
-                Ok(None)
+                if error.is(Errno::Stale) { self.look_again(call, (start, dir)).map(|()| None) } else { Err(error) }
             }
         }
     }

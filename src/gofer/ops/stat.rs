@@ -13,8 +13,8 @@ const ASKED_TRIES: usize = 4;
 
 impl GoferFs {
     /// Attributes of what `names` lead to from `start`, put to `out`; false when the way there has a link or a mount, which
-    /// the namespace follows, or ends in what only the namespace knows. `ENOENT` and `ENOTDIR` are final. A hit takes no reference and writes nothing that other
-    /// threads read.
+    /// the namespace follows, or ends in what only the namespace knows. `ENOENT` and `ENOTDIR` are final. A hit takes no
+    /// reference and writes nothing that other threads read.
     #[inline]
     pub fn stat_at(
         self: &Arc<Self>,

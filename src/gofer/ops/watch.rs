@@ -46,7 +46,6 @@ impl GoferFs {
         let mut dead = Vec::new();
         // Who may not wait for somebody who drains asks the backend instead.
         let Some(mut table) = self.watches.lock_for(call) else { return };
-        self.watches.give_back_left(&mut table);
         for _ in 0..ROUNDS {
             if queue.is_empty() {
                 break;
@@ -160,7 +159,6 @@ impl GoferFs {
         let Some(node) = inode.node() else { return false };
         for attempt in 0..2 {
             let Some(mut table) = self.watches.lock_for(call) else { return false };
-            self.watches.give_back_left(&mut table);
             if self.tree.read().is_watched(dir.index) || !self.make_room(&mut table) {
                 self.tree.read().chill(dir);
                 return false;
