@@ -100,6 +100,10 @@ impl Drop for Cargo {
     }
 }
 
+fn errno(errno: io::Errno) -> Errno {
+    Errno::from_raw(errno.raw_os_error())
+}
+
 /// A connected stream socket of the unix domain.
 #[derive(Debug)]
 pub struct Stream {
@@ -109,7 +113,6 @@ pub struct Stream {
 impl Stream {
     /// Takes a socket over. `ENOTSOCK` for anything but a socket, `EINVAL` for one that is no stream of the unix domain.
     pub fn new(fd: OwnedFd) -> Result<Stream, Errno> {
-        let errno = |errno: io::Errno| Errno::from_raw(errno.raw_os_error());
         let domain = socket_domain(&fd).map_err(errno)?;
         if domain != AddressFamily::UNIX || socket_type(&fd).map_err(errno)? != SocketType::STREAM {
             return Err(Errno::Inval);
@@ -123,7 +126,6 @@ impl Stream {
     /// Connects to who listens at a path, without waiting for him: `EAGAIN` where as many wait for him as may, else as
     /// connect(2), `ENAMETOOLONG` for a path that an address has no room for.
     pub fn connect(path: &Path) -> Result<OwnedFd, Errno> {
-        let errno = |errno: io::Errno| Errno::from_raw(errno.raw_os_error());
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(errno)?;
         connect(&socket, &SocketAddrUnix::new(path).map_err(errno)?).map_err(errno)?;

@@ -250,6 +250,12 @@ pub(super) fn lock<'a, T>(call: &Call, mutex: &'a Mutex<T>) -> Result<MutexGuard
     }
 }
 
+/// The failure of what is not made again over the next connection: that one request of it was not sent says nothing of the
+/// others.
+pub(super) fn for_good(error: Error) -> Error {
+    if matches!(error, Error::Unbound) { Errno::Io.into() } else { error }
+}
+
 /// An error as it goes on. What a server may not answer with is `EIO`: a number of a file that it gave out itself and
 /// knows no more.
 fn errno_of(error: Error) -> Error {

@@ -1,6 +1,6 @@
 //! An open file of a server.
 
-use super::connection::lock;
+use super::connection::{for_good, lock};
 use super::donated::Donated;
 use super::fs::Shared;
 use super::numbers::Number;
@@ -236,8 +236,8 @@ impl LisaHandle {
     fn after_write(&self, call: &Call) -> Result<()> {
         let (all, data) = (self.access.contains(OpenFlags::SYNC), self.access.contains(OpenFlags::DSYNC));
         let synced = if all || data { self.sync(call, !all) } else { Ok(()) };
-        // It says that nothing was done, and something was.
-        synced.map_err(|error| if matches!(error, Error::Unbound) { Errno::Io.into() } else { error })
+        // Something was written.
+        synced.map_err(for_good)
     }
 }
 

@@ -178,23 +178,16 @@ impl Handle for HardHandle {
         if own.has_host_fd() {
             return own.append(call, bufs);
         }
-        for _ in 0..TRIES {
-            let (own, _) = match self.live(call) {
-                Err(Error::Unbound) => continue,
-                live => live?,
-            };
-            match own.append(call, bufs) {
-                // Nothing was sent.
-                Err(Error::Unbound) if own.is_over() => {}
-                Err(Error::Errno(Errno::Io)) if own.is_over() => {
-                    // What was appended by a request whose answer got lost cannot be told from what somebody else appended.
-                    self.sessions.count_undecided();
-                    return Err(Errno::Io.into());
-                }
-                answer => return answer,
+        // Again where nothing was sent.
+        let appended = self.asked(call, &mut |own| match own.append(call, bufs) {
+            Err(Error::Errno(Errno::Io)) if own.is_over() => {
+                // What was appended by a request whose answer got lost cannot be told from what somebody else appended.
+                self.sessions.count_undecided();
+                Ok(Err(Errno::Io.into()))
             }
-        }
-        Err(Errno::Io.into())
+            answer => answer.map(Ok),
+        });
+        appended.flatten()
     }
 
     fn stat(&self, call: &Call) -> Result<Stat> {

@@ -2,7 +2,7 @@
 
 use crate::abi::{Call, Errno, Error, FileType, InodeKey, Result};
 use crate::backend::Backend;
-use crate::backend::lisafs::connection::CALL_CHECK;
+use crate::backend::lisafs::connection::{CALL_CHECK, for_good};
 use crate::backend::lisafs::{LisaFs, LisaFsOptions, LisaNode, RpcCounts};
 use crate::sync::{expired, monotonic};
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -189,6 +189,6 @@ impl Session {
             Ok(Session { number, fs, root })
         });
         // It ended at once, and nobody is to ask for anything again.
-        rooted.map_err(|error| if matches!(error, Error::Unbound) { Errno::Io.into() } else { error })
+        rooted.map_err(for_good)
     }
 }
