@@ -15,6 +15,8 @@ mod reattach;
 #[path = "../../tests/interop/runsc.rs"]
 #[allow(dead_code, reason = "the tests' own")]
 mod runsc;
+#[path = "../../tests/kit/serving.rs"]
+mod serving;
 mod walk;
 
 use anyhow::{Context, Result, bail, ensure};

@@ -1,10 +1,10 @@
 //! How long guests of a hard mount wait behind a killed sidecar: until the first answer, and until each of 1,000 open files
 //! has told its attributes and been read.
 
+use crate::serving::serving;
 use anyhow::{Context, Result, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 use std::io::IoSliceMut;
-use std::path::Path;
 use std::time::{Duration, Instant};
 use wasi_gofer::abi::{Call, Errno};
 use wasi_gofer::backend::lisafs::{HardLisaFs, LisaFsOptions, Program, RpcCounts};
@@ -40,20 +40,6 @@ fn contents(file: usize) -> String {
     format!("contents of {file}")
 }
 
-/// Processes that serve a directory.
-fn serving(root: &Path) -> Result<Vec<Pid>> {
-    let mut pids = Vec::new();
-    for entry in std::fs::read_dir("/proc")?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| Pid::from_raw(name.parse().ok()?)) else { continue };
-        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        let marker = [b"--root=", root.as_os_str().as_encoded_bytes()].concat();
-        if line.split(|byte| *byte == 0).any(|argument| argument == marker) {
-            pids.push(pid);
-        }
-    }
-    Ok(pids)
-}
-
 impl Guest {
     fn new(path: Place, host_fds: bool, jail: &str) -> Result<Guest> {
         let dir = tempfile::tempdir()?;
@@ -82,7 +68,7 @@ impl Guest {
 
     /// Kills the sidecar; answers when that was asked for, once it is gone.
     fn kill(&self) -> Result<Instant> {
-        let pids = serving(self.dir.path())?;
+        let pids = serving(self.dir.path());
         ensure!(!pids.is_empty(), "no sidecar");
         let start = Instant::now();
         for pid in &pids {

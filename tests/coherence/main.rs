@@ -7,6 +7,8 @@
 mod aio;
 mod board;
 mod cut;
+#[path = "../kit/mod.rs"]
+mod kit;
 mod overtaken;
 mod queue;
 mod reader;

@@ -1,6 +1,7 @@
 //! Directories that lost their control handle, and whose place in the cache is taken away while an operation is on its way
 //! to bind them anew.
 
+use crate::kit;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use tempfile::TempDir;
 use wasi_gofer::abi::{Call, Errno, Error};
 use wasi_gofer::backend::directfs::FdBudget;
 use wasi_gofer::backend::faulty::{FaultPlan, Faulty, Op};
-use wasi_gofer::vfs::{Descriptor, OpenDirectory, OpenHow};
+use wasi_gofer::vfs::OpenDirectory;
 use wasi_gofer::{CachePolicy, DirectFs, FsOptions, Gofer, MountOptions};
 
 const CALL: &Call = &Call::WAITING;
@@ -48,8 +49,7 @@ impl Mounted {
         let mut builder = Gofer::builder();
         builder.mount("/", backend, MountOptions { read_only: false, fs });
         let gofer = builder.build().expect("mounted");
-        let ctx = gofer.ctx();
-        let root = ctx.open_preopen(CALL, &ctx.preopens()[0]).expect("the preopen opens");
+        let (_, root) = kit::root(&gofer);
         Mounted { dir, plan, budget, gofer, root }
     }
 
@@ -58,11 +58,7 @@ impl Mounted {
     }
 
     fn open(&self, path: &str) -> OpenDirectory {
-        let how = OpenHow { directory: true, read: true, follow: true, ..OpenHow::default() };
-        match self.root.open_at(CALL, path.as_bytes(), how) {
-            Ok(Descriptor::Directory(dir)) => *dir,
-            other => panic!("it is no open directory: {other:?}"),
-        }
+        kit::open_dir(CALL, &self.root, path).expect("it opens")
     }
 
     fn size(&self, path: &str) -> Result<u64, Error> {
@@ -214,14 +210,20 @@ fn directory_that_is_removed_and_open_is_not_another_one_that_is_made_in_its_pla
     }
 }
 
+/// The open directory `above/below`, with a file of one byte, of which nothing is held.
+fn unbound_below(policy: CachePolicy) -> (Mounted, OpenDirectory) {
+    let it = Mounted::with(policy, 64);
+    fs::create_dir_all(it.host("above/below")).expect("made");
+    fs::write(it.host("above/below/file"), "x").expect("written");
+    let below = it.open("above/below");
+    it.budget.relieve(usize::MAX);
+    (it, below)
+}
+
 #[test]
 fn open_directory_below_one_that_another_guest_moves_meanwhile_is_not_lost() {
     for policy in TRUSTING {
-        let it = Mounted::with(policy, 64);
-        fs::create_dir_all(it.host("above/below")).expect("made");
-        fs::write(it.host("above/below/file"), "x").expect("written");
-        let below = it.open("above/below");
-        it.budget.relieve(usize::MAX);
+        let (it, below) = unbound_below(policy);
         let size = || below.stat_at(CALL, b"file", false).map(|stat| stat.size);
         // It is moved, and nobody has heard of that yet, when the descriptor is used without a handle.
         let moved = it.overtake(
@@ -240,11 +242,7 @@ fn open_directory_below_one_that_another_guest_moves_meanwhile_is_not_lost() {
 #[test]
 fn open_directory_whose_way_is_moved_while_it_is_looked_for_is_looked_for_where_it_is_now() {
     for policy in TRUSTING {
-        let it = Mounted::with(policy, 64);
-        fs::create_dir_all(it.host("above/below")).expect("made");
-        fs::write(it.host("above/below/file"), "x").expect("written");
-        let below = it.open("above/below");
-        it.budget.relieve(usize::MAX);
+        let (it, below) = unbound_below(policy);
         let gate = it.plan.hold(Op::Restore);
         let size = scope(|scope| {
             let looking = scope.spawn(|| below.stat_at(CALL, b"file", false).map(|stat| stat.size));

@@ -1,6 +1,7 @@
 //! What is believed, by a queue that says what it is told to say: it is silent when it should speak, so that an answer
 //! shows where it came from.
 
+use crate::kit;
 use std::fs;
 use std::io::IoSliceMut;
 use std::os::unix::fs::PermissionsExt;
@@ -48,8 +49,7 @@ impl Mounted {
         let mut builder = Gofer::builder();
         builder.mount("/", backend, MountOptions { read_only: false, fs });
         let gofer = builder.build().expect("mounted");
-        let ctx = gofer.ctx();
-        let root = ctx.open_preopen(CALL, &ctx.preopens()[0]).expect("the preopen opens");
+        let (_, root) = kit::root(&gofer);
         Mounted { dir, plan, script, gofer, root }
     }
 
@@ -70,11 +70,7 @@ impl Mounted {
     }
 
     fn open_dir(&self, path: &str) -> OpenDirectory {
-        let how = OpenHow { directory: true, read: true, follow: true, ..OpenHow::default() };
-        match self.root.open_at(CALL, path.as_bytes(), how).expect("opened") {
-            Descriptor::Directory(dir) => *dir,
-            Descriptor::File(_) => panic!("{path} is a file"),
-        }
+        kit::open_dir(CALL, &self.root, path).expect("opened")
     }
 
     /// Looks until every directory on the way is watched and what is looked at is believed.

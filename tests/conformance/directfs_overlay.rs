@@ -1,10 +1,10 @@
 //! The directory backend on overlayfs, where the first write changes what an object is.
 
 use crate::directfs_swapped::name;
+use crate::own_mounts::in_own_mounts;
 use std::fs;
 use std::io::{IoSlice, IoSliceMut};
 use std::path::Path;
-use std::process::Command;
 use wasi_gofer::abi::{Call, Mode, OpenFlags, SetStat, SetStatReport, SetTime};
 use wasi_gofer::backend::directfs::{DirectFs, DirectNode, FdBudget};
 use wasi_gofer::backend::{Backend, Found, Handle, Location, Object, WalkEnd};
@@ -16,37 +16,20 @@ fn object<'a>(found: &'a Found<DirectNode>, at: Location<'a, DirectNode>) -> Obj
     Object { node: &found.node, location: Some(at), key: found.stat.key, file_type: found.stat.file_type }
 }
 
-/// Runs the test in user and mount namespaces of its own, where it may mount.
 #[test]
 fn the_first_write_to_a_lower_object_keeps_its_key() {
-    const MARK: &str = "WASI_GOFER_TEST_OVERLAY";
-    if let Some(dir) = std::env::var_os(MARK) {
-        return on_overlay(Path::new(&dir));
-    }
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let lower = dir.path().join("lower");
-    fs::create_dir_all(lower.join("d/sub")).expect("made");
-    for file in ["f", "g", "d/h"] {
-        fs::write(lower.join(file), "lower").expect("made");
-    }
-    for sub in ["upper", "work", "merged"] {
-        fs::create_dir(dir.path().join(sub)).expect("made");
-    }
-    let script = r#"cd "$1" && mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work merged || exit 77
-        exec "$2" "$3" --exact --nocapture --test-threads=1"#;
-    let exe = std::env::current_exe().expect("a test binary");
-    let mut unshared = Command::new("unshare");
-    unshared.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
-    unshared.arg(dir.path()).arg(exe).arg(TEST).env(MARK, dir.path().join("merged"));
-    match unshared.output() {
-        Ok(run) if run.status.success() => {
-            assert!(String::from_utf8_lossy(&run.stdout).contains("1 passed"));
+    let lay = |dir: &Path| {
+        let lower = dir.join("lower");
+        fs::create_dir_all(lower.join("d/sub")).expect("made");
+        for file in ["f", "g", "d/h"] {
+            fs::write(lower.join(file), "lower").expect("made");
         }
-        Ok(run) if run.status.code() == Some(101) => {
-            panic!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+        for sub in ["upper", "work", "merged"] {
+            fs::create_dir(dir.join(sub)).expect("made");
         }
-        refused => eprintln!("skipped: overlayfs cannot be mounted here: {refused:?}"),
-    }
+    };
+    let mounts = "mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work merged";
+    in_own_mounts(TEST, mounts, lay, |dir| on_overlay(&dir.join("merged")));
 }
 
 fn on_overlay(dir: &Path) {

@@ -18,4 +18,6 @@ mod faulty;
 mod harness;
 mod kernel;
 mod memory;
+#[path = "../kit/own_mounts.rs"]
+mod own_mounts;
 mod subjects;

@@ -2,7 +2,7 @@
 
 use crate::case::{Case, Expected, What, at};
 use crate::proxy::{Lie, Reply};
-use crate::scene::{CONTENTS, LONG, SHORT, Scene, assert_no_descriptor_is_left, connect, descriptors, memory};
+use crate::scene::{CONTENTS, LONG, SHORT, Scene, assert_no_descriptor_is_left, connect, descriptors, in_time, memory};
 use crate::{ALONE, files, frames, listings, walks};
 use std::io::{IoSlice, IoSliceMut};
 use std::os::unix::fs::MetadataExt as _;
@@ -164,15 +164,9 @@ fn read(handle: &LisaHandle) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The mount answers as the host does. A request that took longer than it may, as on a slow machine any may, is repeated.
+/// The mount answers as the host does.
 fn assert_precise(fs: &LisaFs, scene: &Scene, case: &str) {
-    let until = Instant::now() + LONG;
-    loop {
-        match precise(fs, scene, case) {
-            Err(Error::Errno(Errno::Timedout)) if Instant::now() < until => {}
-            outcome => return outcome.unwrap_or_else(|error| panic!("{case}: {error}")),
-        }
-    }
+    in_time(case, || precise(fs, scene, case));
 }
 
 fn precise(fs: &LisaFs, scene: &Scene, case: &str) -> Result<()> {

@@ -1,7 +1,7 @@
 //! A cache over the backend: a guest that goes on while it is lied to.
 
 use crate::case::{Case, REGULAR, What, at};
-use crate::scene::{CONTENTS, LONG, Scene, assert_no_descriptor_is_left, connect, descriptors, memory};
+use crate::scene::{CONTENTS, LONG, Scene, assert_no_descriptor_is_left, connect, descriptors, in_time, memory};
 use crate::{ALONE, direct, listings};
 use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
@@ -53,15 +53,9 @@ fn go_on(ctx: &GoferCtx, root: &OpenDirectory, case: &str) {
     fair("rmdir", root.remove_directory_at(CALL, b"dir"));
 }
 
-/// The guest sees what the host has. A request that took longer than it may, as on a slow machine any may, is repeated.
+/// The guest sees what the host has.
 fn assert_precise(ctx: &GoferCtx, scene: &Scene, case: &str) {
-    let until = Instant::now() + LONG;
-    loop {
-        match precise(ctx, scene, case) {
-            Err(Error::Errno(Errno::Timedout)) if Instant::now() < until => {}
-            outcome => return outcome.unwrap_or_else(|error| panic!("{case}: {error}")),
-        }
-    }
+    in_time(case, || precise(ctx, scene, case));
 }
 
 fn precise(ctx: &GoferCtx, scene: &Scene, case: &str) -> Result<()> {

@@ -10,8 +10,8 @@ use rustix::fs::inotify::{self, WatchFlags};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use wasi_gofer::abi::{Call, Errno, Error};
-use wasi_gofer::backend::Backend;
-use wasi_gofer::backend::lisafs::LisaFs;
+use wasi_gofer::backend::lisafs::{LisaFs, LisaNode};
+use wasi_gofer::backend::{Backend, Found};
 use wasi_gofer::proto::lisafs::Mid;
 
 const CALL: &Call = &Call::WAITING;
@@ -20,12 +20,17 @@ fn sent(fs: &LisaFs, message: &str) -> u64 {
     fs.rpc_counts().snapshot().iter().filter(|count| count.message == message).map(|count| count.count).sum()
 }
 
-#[test]
-fn numbers_whose_close_is_refused_are_done_with() {
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+fn mounted() -> (Scene, LisaFs, Found<LisaNode>) {
     let (scene, socket) = Scene::new();
     let fs = connect(socket, LONG, true).expect("mounted");
     let root = fs.root(CALL).expect("the root");
+    (scene, fs, root)
+}
+
+#[test]
+fn numbers_whose_close_is_refused_are_done_with() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let (scene, fs, root) = mounted();
     let refused: Lie = Arc::new(|reply: &mut Reply| {
         (reply.mid, reply.payload) = (0, 5u32.to_le_bytes().to_vec());
     });
@@ -45,9 +50,7 @@ fn numbers_whose_close_is_refused_are_done_with() {
 #[test]
 fn late_answer_with_more_objects_than_were_asked_for_ends_the_connection() {
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let (scene, socket) = Scene::new();
-    let fs = connect(socket, LONG, true).expect("mounted");
-    let root = fs.root(CALL).expect("the root");
+    let (scene, fs, root) = mounted();
     let late: Lie = Arc::new(|reply: &mut Reply| {
         let one = reply.payload[3..3 + at::INODE_BYTES].to_vec();
         (1..6_000).for_each(|_| reply.payload.extend(&one));
@@ -67,9 +70,7 @@ fn late_answer_with_more_objects_than_were_asked_for_ends_the_connection() {
 #[test]
 fn watches_that_end_and_were_granted_to_nobody_are_told_to_nobody() {
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let (scene, socket) = Scene::new();
-    let fs = connect(socket, LONG, true).expect("mounted");
-    let root = fs.root(CALL).expect("the root");
+    let (scene, fs, root) = mounted();
     let kept = Arc::new(Mutex::new(None::<OwnedFd>));
     let keep: Lie = {
         let kept = Arc::clone(&kept);

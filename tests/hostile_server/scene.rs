@@ -5,8 +5,9 @@ use crate::proxy::Proxy;
 use std::collections::BTreeSet;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use wasi_gofer::abi::{Errno, Error, Result};
 use wasi_gofer::backend::lisafs::{LisaFs, LisaFsOptions};
 use wasi_gofer::sidecar::{Export, Server};
 use wasi_gofer::transport::Stream;
@@ -68,6 +69,18 @@ pub(crate) fn descriptors() -> BTreeSet<String> {
     });
     // Not the one that is being listed with.
     told.filter(|fd| !fd.contains("/proc/")).collect()
+}
+
+/// Looks, and again where a request took longer than it may, as on a slow machine any may.
+#[track_caller]
+pub(crate) fn in_time(case: &str, look: impl Fn() -> Result<()>) {
+    let until = Instant::now() + LONG;
+    loop {
+        match look() {
+            Err(Error::Errno(Errno::Timedout)) if Instant::now() < until => {}
+            outcome => return outcome.unwrap_or_else(|error| panic!("{case}: {error}")),
+        }
+    }
 }
 
 /// Waits until no more descriptors are open than `before`: threads that end close theirs a little later.

@@ -20,6 +20,8 @@ mod kit;
 #[allow(dead_code, reason = "the fault test's own")]
 mod ledger;
 mod listed;
+#[path = "../kit/messages.rs"]
+mod messages;
 mod queue;
 mod rpcs;
 #[path = "../interop/runsc.rs"]

@@ -1,5 +1,6 @@
 //! The change queue of a server of our own: what is known is known without asking.
 
+use crate::messages::without_closing;
 use crate::subjects::{Start as _, serve};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -134,12 +135,9 @@ impl Guest {
         Guest { root, counts, gofer, _server: server, dir }
     }
 
-    /// How many messages it takes. Closing is left out: it happens when there is enough to close, or it is time.
+    /// How many messages it takes, closing left out.
     fn messages(&self, act: impl FnOnce(&OpenDirectory)) -> u64 {
-        let total = || -> u64 {
-            let counts = self.counts.snapshot();
-            counts.iter().filter(|count| count.message != "Close").map(|count| count.count).sum()
-        };
+        let total = || -> u64 { without_closing(&self.counts).iter().map(|count| count.count).sum() };
         let before = total();
         act(&self.root);
         total() - before

@@ -1,6 +1,7 @@
 //! How many requests operations of a guest cost, over a cache.
 
 use crate::kit::{self, CREATE, READ, WRITE};
+use crate::messages::without_closing;
 use crate::runsc::Runsc;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -42,16 +43,13 @@ impl Guest {
         Guest { _gofer: gofer, ctx, root, counts }
     }
 
-    /// What `op` costs. Closing is left out: it happens when there is enough to close, or it is time.
+    /// What `op` costs, closing left out.
     fn cost<T>(&self, op: impl FnOnce(&Guest) -> T) -> String {
-        let count = |message: &str| {
-            self.counts.snapshot().iter().find(|count| count.message == message).map_or(0, |count| count.count)
-        };
-        let before = self.counts.snapshot();
+        let before = without_closing(&self.counts);
         op(self);
         let was = |message: &str| before.iter().find(|count| count.message == message).map_or(0, |count| count.count);
-        let after = self.counts.snapshot();
-        let spent = after.iter().filter(|spent| spent.message != "Close" && count(spent.message) > was(spent.message));
+        let after = without_closing(&self.counts);
+        let spent = after.iter().filter(|spent| spent.count > was(spent.message));
         let told = spent.map(|spent| format!("{}={}", spent.message, spent.count - was(spent.message)));
         told.collect::<Vec<_>>().join(" ")
     }

@@ -2,6 +2,7 @@
 //! wherever others change them, and wherever the kill falls.
 
 use crate::kit::{self, READ};
+use crate::messages::without_closing;
 use crate::sidecar::Served;
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
@@ -196,19 +197,10 @@ impl Guest {
                 same_stat(self.root.stat_at(CALL, path.as_bytes(), false), &self.served.dir.path().join(path), when);
             }
         };
-        // Closing is left out: it happens when it is time.
-        let counts = || {
-            let counts = self.counts.snapshot();
-            counts
-                .iter()
-                .filter(|sent| sent.message != "Close")
-                .map(|sent| (sent.message, sent.count))
-                .collect::<Vec<_>>()
-        };
         look();
-        let before = counts();
+        let before = without_closing(&self.counts);
         look();
-        assert_eq!(counts(), before, "{when}");
+        assert_eq!(without_closing(&self.counts), before, "{when}");
     }
 }
 

@@ -8,5 +8,9 @@ mod ended;
 mod killed;
 #[path = "../kit/mod.rs"]
 mod kit;
+#[path = "../kit/messages.rs"]
+mod messages;
 mod random;
+#[path = "../kit/serving.rs"]
+mod serving;
 mod sidecar;

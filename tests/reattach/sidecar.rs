@@ -1,7 +1,7 @@
 //! A sidecar that can be killed.
 
-use rustix::process::{Pid, Signal, kill_process};
-use std::path::Path;
+use crate::serving::serving;
+use rustix::process::{Signal, kill_process};
 use tempfile::TempDir;
 use wasi_gofer::backend::lisafs::{HardLisaFs, LisaFsOptions, Program};
 use wasi_gofer::{CachePolicy, FsOptions, Gofer, MountOptions};
@@ -60,15 +60,4 @@ impl Served {
     pub(crate) fn host(&self, path: &str) -> String {
         std::fs::read_to_string(self.dir.path().join(path)).expect("it is there")
     }
-}
-
-fn serving(root: &Path) -> Vec<Pid> {
-    let serves = |pid: &String| {
-        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let marker = [b"--root=", root.as_os_str().as_encoded_bytes()].concat();
-        line.split(|byte| *byte == 0).any(|argument| argument == marker)
-    };
-    let names = std::fs::read_dir("/proc").expect("it is there").flatten();
-    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
-    names.filter(serves).filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
 }

@@ -16,6 +16,8 @@ mod ids;
 mod lingering;
 mod names;
 mod overlay;
+#[path = "../kit/own_mounts.rs"]
+mod own_mounts;
 mod programs;
 mod races;
 #[path = "../interop/runsc.rs"]

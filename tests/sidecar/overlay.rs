@@ -1,10 +1,10 @@
 //! A directory on overlayfs, where a file of the lower layer is copied to the upper one when it is first opened for writing.
 
 use crate::gofer::name;
+use crate::own_mounts::in_own_mounts;
 use crate::subject::{Here, Subject, mounted};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use wasi_gofer::abi::{Mode, OpenFlags, SetStat, SetStatMask, SetStatReport};
 use wasi_gofer::proto::lisafs::*;
 use wasi_gofer::sidecar::{Export, Server};
@@ -12,36 +12,19 @@ use wasi_gofer::sidecar::{Export, Server};
 const TEST: &str = "overlay::removed_and_replaced_files_of_a_lower_layer_are_not_copied_up";
 const LENGTH: u64 = 1 << 20;
 
-/// Runs the test in user and mount namespaces of its own, where it may mount.
 #[test]
 fn removed_and_replaced_files_of_a_lower_layer_are_not_copied_up() {
-    const MARK: &str = "WASI_GOFER_TEST_OVERLAY";
-    if let Some(dir) = std::env::var_os(MARK) {
-        return on_overlay(Path::new(&dir));
-    }
-    let dir = tempfile::tempdir().expect("a directory");
-    for sub in ["lower", "layers", "merged"] {
-        fs::create_dir(dir.path().join(sub)).expect("made");
-    }
-    for file in ["removed", "read", "replaced", "written"] {
-        fs::write(dir.path().join("lower").join(file), "l".repeat(1 << 20)).expect("made");
-    }
-    let script = r#"cd "$1" && mount -t tmpfs tmpfs layers && mkdir layers/upper layers/work &&
-        mount -t overlay overlay -o lowerdir=lower,upperdir=layers/upper,workdir=layers/work merged || exit 77
-        exec "$2" "$3" --exact --nocapture --test-threads=1"#;
-    let exe = std::env::current_exe().expect("a test binary");
-    let mut unshared = Command::new("unshare");
-    unshared.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
-    unshared.arg(dir.path()).arg(exe).arg(TEST).env(MARK, dir.path());
-    match unshared.output() {
-        Ok(run) if run.status.success() => {
-            assert!(String::from_utf8_lossy(&run.stdout).contains("1 passed"));
+    let lay = |dir: &Path| {
+        for sub in ["lower", "layers", "merged"] {
+            fs::create_dir(dir.join(sub)).expect("made");
         }
-        Ok(run) if run.status.code() == Some(101) => {
-            panic!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+        for file in ["removed", "read", "replaced", "written"] {
+            fs::write(dir.join("lower").join(file), "l".repeat(1 << 20)).expect("made");
         }
-        refused => eprintln!("skipped: overlayfs cannot be mounted here: {refused:?}"),
-    }
+    };
+    let mounts = "mount -t tmpfs tmpfs layers && mkdir layers/upper layers/work &&
+        mount -t overlay overlay -o lowerdir=lower,upperdir=layers/upper,workdir=layers/work merged";
+    in_own_mounts(TEST, mounts, lay, on_overlay);
 }
 
 /// Bytes that a filesystem has given out, also for files without a name.

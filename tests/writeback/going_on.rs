@@ -1,7 +1,7 @@
 //! Writers that go on while what they wrote is brought out.
 
 use crate::kit::{CREATE, READ_WRITE, close};
-use crate::mounted::{CALL, Data, Mounted, PAGE, full_of, lazy, write, write_page};
+use crate::mounted::{CALL, Mounted, PAGE, full_of, lazy, write, write_page};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -71,15 +71,4 @@ fn data_of_a_file_whose_link_was_made_without_an_answer_is_written_though_its_fi
     assert_eq!(close(CALL, file), Ok(()));
 
     assert_eq!(mounted.behind("link"), full_of(b'n'));
-}
-
-#[test]
-fn data_of_a_file_without_any_name_is_not_written() {
-    let mounted = Mounted::new();
-    let file = mounted.open("new", CREATE);
-    write(&file, b'n');
-    assert_eq!(mounted.root.unlink_at(CALL, b"new"), Ok(()));
-    assert_eq!(close(CALL, file), Ok(()));
-    assert_eq!(mounted.plan.calls(Op::WriteAt), 0);
-    assert_eq!(mounted.read("one"), Data(vec![b'o'; 3 * PAGE]));
 }

@@ -1,10 +1,11 @@
 //! The end of a run over a server that is away, and does not come back.
 
 use super::components::component;
-use super::sidecar::{Served, sidecars_of};
+use super::serving::serving;
+use super::sidecar::Served;
 use super::signals::{LOOP, Running, watchdog};
 use super::{Done, Place, guests};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Stdio;
@@ -29,12 +30,12 @@ impl Server {
     }
 
     fn kill(mut self) {
-        for pid in sidecars_of(Path::new(&self.root)) {
+        for pid in serving(Path::new(&self.root)) {
             // The outer one ends with the inner.
-            let _ = pid.parse().ok().and_then(Pid::from_raw).map(|pid| kill_process(pid, Signal::KILL));
+            let _ = kill_process(pid, Signal::KILL);
         }
         watchdog("end of the server", || self.served.0.try_wait().expect("waited"));
-        watchdog("end of its process", || sidecars_of(Path::new(&self.root)).is_empty().then_some(()));
+        watchdog("end of its process", || serving(Path::new(&self.root)).is_empty().then_some(()));
     }
 }
 

@@ -11,6 +11,8 @@ mod modules;
 mod mounts;
 mod run;
 mod serve;
+#[path = "../../../tests/kit/serving.rs"]
+mod serving;
 mod sidecar;
 mod signals;
 mod stats;

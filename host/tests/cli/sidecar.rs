@@ -1,5 +1,6 @@
 //! Mounts of type lisafs: a sidecar that the command starts, or a server that is there.
 
+use super::serving::serving;
 use super::signals::{LOOP, READY, Running, watchdog};
 use super::{Done, Place, guests};
 use rustix::fd::AsFd;
@@ -13,18 +14,6 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 const ROFS: i32 = 69;
-
-/// The processes that serve this directory.
-pub(crate) fn sidecars_of(root: &Path) -> Vec<String> {
-    let marker = [b"--root=", root.as_os_str().as_encoded_bytes()].concat();
-    let serves = |pid: &String| {
-        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let has = |word: &[u8]| line.split(|byte| *byte == 0).any(|argument| argument == word);
-        has(&marker) && has(b"serve")
-    };
-    let pids = std::fs::read_dir("/proc").expect("it is there").flatten();
-    pids.filter_map(|entry| entry.file_name().into_string().ok()).filter(serves).collect()
-}
 
 /// A place with `data/sub/a.txt`, a guest that reads it and one that writes `sub/new.txt`; and the mount's source.
 fn place() -> (Place, String) {
@@ -82,7 +71,7 @@ fn files_are_read_and_written_through_a_sidecar_in_every_policy() {
         assert_eq!(std::fs::read_to_string(place.path("data/sub/new.txt")).expect("written"), "sub/new.txt", "{cache}");
         std::fs::remove_file(place.path("data/sub/new.txt")).expect("removed");
     }
-    watchdog("end of the sidecars", || sidecars_of(Path::new(&root)).is_empty().then_some(()));
+    watchdog("end of the sidecars", || serving(Path::new(&root)).is_empty().then_some(()));
 }
 
 #[test]
@@ -170,14 +159,14 @@ fn no_sidecar_outlives_its_run_however_that_ends() {
     let mount = format!("--mount=type=lisafs,src={root},dst=/d");
     for signal in [Signal::KILL, Signal::TERM, Signal::INT] {
         let running = Running::start(&place, &[&mount, "loop.wat"]);
-        assert!(!sidecars_of(Path::new(&root)).is_empty(), "{signal:?}");
+        assert!(!serving(Path::new(&root)).is_empty(), "{signal:?}");
         running.send(signal);
         running.end();
-        watchdog("end of the sidecar", || sidecars_of(Path::new(&root)).is_empty().then_some(()));
+        watchdog("end of the sidecar", || serving(Path::new(&root)).is_empty().then_some(()));
     }
     place.file("trap.wat", guests::print_then(READY, "unreachable"));
     place.run(&[&mount, "trap.wat"]).is(134, READY);
-    watchdog("end of the sidecar", || sidecars_of(Path::new(&root)).is_empty().then_some(()));
+    watchdog("end of the sidecar", || serving(Path::new(&root)).is_empty().then_some(()));
 }
 
 #[test]
@@ -187,8 +176,7 @@ fn what_was_held_back_is_brought_out_through_the_sidecar_when_a_terminal_interru
     // Held back for longer than the test may take.
     let mount = format!("--mount=type=lisafs,src={root},dst=/d,cache=exclusive,writeback=1h");
     let running = Running::start(&place, &[&mount, "app.wat"]);
-    for pid in sidecars_of(Path::new(&root)) {
-        let pid = pid.parse().ok().and_then(Pid::from_raw).expect("a process");
+    for pid in serving(Path::new(&root)) {
         // A terminal interrupts a whole group: this one must not be in it.
         assert_ne!(getpgid(Some(pid)).expect("it runs"), getpgid(None).expect("it runs"));
     }
@@ -215,12 +203,12 @@ fn a_guest_of_a_hard_mount_does_not_notice_that_its_sidecar_was_killed() {
     let mut ready = [0; "sub/a.txt".len()];
     stdout.read_exact(&mut ready).expect("the guest runs");
     for _ in 0..3 {
-        let killed = watchdog("sidecar", || Some(sidecars_of(Path::new(&root))).filter(|pids| !pids.is_empty()));
+        let killed = watchdog("sidecar", || Some(serving(Path::new(&root))).filter(|pids| !pids.is_empty()));
         for pid in &killed {
             // The outer one ends with the inner.
-            let _ = pid.parse().ok().and_then(Pid::from_raw).map(|pid| kill_process(pid, Signal::KILL));
+            let _ = kill_process(*pid, Signal::KILL);
         }
-        let again = || sidecars_of(Path::new(&root)).iter().any(|pid| !killed.contains(pid)).then_some(());
+        let again = || serving(Path::new(&root)).iter().any(|pid| !killed.contains(pid)).then_some(());
         watchdog("next sidecar", again);
         assert!(run.try_wait().expect("waited").is_none(), "the guest goes on");
     }
@@ -233,7 +221,7 @@ fn a_guest_of_a_hard_mount_does_not_notice_that_its_sidecar_was_killed() {
     // One that was killed before it had answered is none that it was attached to.
     assert!((1..=3).contains(&count("reattached")), "{told:?}");
     assert!(count("Mount") > count("reattached") && count("undecided") == 0, "{told:?}");
-    watchdog("end of the sidecar", || sidecars_of(Path::new(&root)).is_empty().then_some(()));
+    watchdog("end of the sidecar", || serving(Path::new(&root)).is_empty().then_some(()));
 }
 
 /// What the backend of the only mount counted, of a report.
