@@ -21,6 +21,7 @@ pub(crate) mod create;
 pub(crate) mod data;
 pub(crate) mod dirents;
 pub(crate) mod errno;
+mod file_fd;
 pub(crate) mod held_path;
 mod host;
 pub(crate) mod lineage;
@@ -49,5 +50,6 @@ pub(crate) mod xattr;
 
 pub(crate) use budget::ControlSlot;
 pub use budget::FdBudget;
+pub(crate) use file_fd::FileFd;
 pub(crate) use host::Host;
 pub(crate) use stat::Keys;

@@ -4,7 +4,6 @@ use parking_lot::Mutex;
 use rustix::io::{self, Errno};
 use rustix::process::Pid;
 use rustix::thread::{UnshareFlags, unshare_unsafe};
-use std::mem::MaybeUninit;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
 /// Which of the two a process is behind a [`fork`].
@@ -110,17 +109,6 @@ pub(crate) fn join_new_session_keyring() -> io::Result<()> {
     let anonymous = std::ptr::null::<libc::c_char>();
     // SAFETY: a null name asks for a new keyring; no memory is written.
     check_long(unsafe { libc::syscall(libc::SYS_keyctl, JOIN, anonymous) }).map(|_| ())
-}
-
-/// The kernel's release, as `uname -r` tells it. `None` for one that is no text.
-pub(crate) fn kernel_release() -> Option<String> {
-    let mut names = MaybeUninit::<libc::utsname>::uninit();
-    // SAFETY: it fills what it is given, and nothing else is written.
-    check(unsafe { libc::uname(names.as_mut_ptr()) }).ok()?;
-    // SAFETY: filled by the call above, which succeeded.
-    let names = unsafe { names.assume_init() };
-    let bytes: Vec<u8> = names.release.iter().map(|byte| byte.cast_unsigned()).take_while(|byte| *byte != 0).collect();
-    String::from_utf8(bytes).ok()
 }
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {

@@ -3,7 +3,7 @@
 use super::admit;
 use crate::abi::{Call, Result, SetStat, SetStatReport, Stat};
 use crate::backend::{Advice, Handle};
-use crate::hostfs::{Keys, data, set_stat, stat, sync};
+use crate::hostfs::{FileFd, Keys, data, set_stat, stat, sync};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::Advice as OsAdvice;
 use std::io::{IoSlice, IoSliceMut};
@@ -11,19 +11,23 @@ use std::io::{IoSlice, IoSliceMut};
 /// A file of a [`super::DirectFs`], open with some access. Its descriptor's position is never used.
 #[derive(Debug)]
 pub struct DirectHandle {
-    fd: OwnedFd,
+    file: FileFd,
     keys: Keys,
     blocking: bool,
 }
 
 impl DirectHandle {
     pub(super) fn new(fd: OwnedFd, keys: Keys, blocking: bool) -> DirectHandle {
-        DirectHandle { fd, keys, blocking }
+        DirectHandle { file: FileFd::new(fd), keys, blocking }
     }
 
     /// The descriptor, once `call` may use it.
     fn fd(&self, call: &Call) -> Result<BorrowedFd<'_>> {
-        admit(self.blocking, call).map(|()| self.fd.as_fd())
+        Ok(self.file(call)?.as_fd())
+    }
+
+    fn file(&self, call: &Call) -> Result<&FileFd> {
+        admit(self.blocking, call).map(|()| &self.file)
     }
 }
 
@@ -33,11 +37,11 @@ impl Handle for DirectHandle {
     }
 
     fn write_at(&self, call: &Call, bufs: &[IoSlice<'_>], offset: u64) -> Result<usize> {
-        data::write_at(self.fd(call)?, bufs, offset)
+        self.file(call)?.write_at(bufs, offset)
     }
 
     fn append(&self, call: &Call, bufs: &[IoSlice<'_>]) -> Result<(usize, u64)> {
-        data::append(self.fd(call)?, bufs)
+        self.file(call)?.append(bufs)
     }
 
     fn stat(&self, call: &Call) -> Result<Stat> {

@@ -9,9 +9,9 @@ use crate::abi::{
     Call, Errno, Error, FileType, InodeKey, OpenFlags, Result, SetStat, SetStatMask, SetStatReport, Stat,
 };
 use crate::backend::{Advice, Handle};
-use crate::hostfs::{Keys, data, set_stat, stat, sync};
+use crate::hostfs::{FileFd, Keys, data, set_stat, stat, sync};
 use crate::proto::lisafs::{AppendHead, FAllocate, FStat, FSync, FdId, Mid, PRead, PWriteHead};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::Advice as OsAdvice;
 use std::fmt;
 use std::io::{IoSlice, IoSliceMut};
@@ -35,7 +35,7 @@ pub struct LisaHandle {
     control: Arc<Number>,
     open: Number,
     /// The descriptor that the server handed out.
-    host: Option<OwnedFd>,
+    host: Option<FileFd>,
     /// Whether this process sees the same user and group as the server: not so where that has a user namespace of its
     /// own that does not know them.
     same_owner: bool,
@@ -56,7 +56,7 @@ impl LisaHandle {
             control,
             open,
             same_owner: donated.as_ref().is_some_and(|donated| owner(&donated.stat) == owner(meant)),
-            host: donated.map(|donated| donated.fd),
+            host: donated.map(|donated| FileFd::new(donated.fd)),
         }
     }
 
@@ -96,7 +96,7 @@ impl LisaHandle {
     }
 
     fn host(&self) -> Option<BorrowedFd<'_>> {
-        self.host.as_ref().map(OwnedFd::as_fd)
+        self.host.as_ref().map(FileFd::as_fd)
     }
 
     /// The first step of what takes a message without a descriptor of the server's.
@@ -259,8 +259,8 @@ impl Handle for LisaHandle {
 
     fn write_at(&self, call: &Call, bufs: &[IoSlice<'_>], offset: u64) -> Result<usize> {
         self.may(call, OpenFlags::WRITE)?;
-        let written = match self.host() {
-            Some(host) => data::write_at(host, bufs, offset)?,
+        let written = match &self.host {
+            Some(host) => host.write_at(bufs, offset)?,
             None => self.pwrite(call, bufs, offset)?,
         };
         self.after_write(call)?;
@@ -269,8 +269,8 @@ impl Handle for LisaHandle {
 
     fn append(&self, call: &Call, bufs: &[IoSlice<'_>]) -> Result<(usize, u64)> {
         self.may(call, OpenFlags::WRITE)?;
-        let appended = match self.host() {
-            Some(host) => data::append(host, bufs)?,
+        let appended = match &self.host {
+            Some(host) => host.append(bufs)?,
             None => self.append_there(call, bufs)?,
         };
         self.after_write(call)?;

@@ -214,8 +214,9 @@ const ALLOWED: &[Row] = rows! {
     SYS_fcntl All [
         [is(1, libc::F_GETFD.cast_unsigned())], [is(1, libc::F_GETFL.cast_unsigned())],
         [is(1, libc::F_DUPFD_CLOEXEC.cast_unsigned())],
+        [is(1, libc::F_SETFL.cast_unsigned()), lacks(2, libc::O_ASYNC)],
         [is(1, libc::F_ADD_SEALS.cast_unsigned())], [is(1, libc::F_GET_SEALS.cast_unsigned())]
-    ] "checks of descriptors before they are closed; a channel's memory is sealed";
+    ] "checks of descriptors before they are closed; appends on old overlayfs; a channel's memory is sealed";
     SYS_mmap All [[lacks(2, libc::PROT_EXEC)]] "memory, never a program";
     SYS_mprotect All [[lacks(2, libc::PROT_EXEC)]] "likewise";
     SYS_munmap All [] "memory";

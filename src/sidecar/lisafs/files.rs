@@ -119,7 +119,7 @@ impl Session {
     pub(super) fn p_write(&self, request: &PWrite<'_>, to: &mut Writer<'_>) -> Result<()> {
         self.writable()?;
         let file = self.ids.lock().open(request.fd)?;
-        let count = data::write_at(file.as_fd(), &[IoSlice::new(request.data)], request.offset)?;
+        let count = file.file().write_at(&[IoSlice::new(request.data)], request.offset)?;
         write(to, &PWriteReply { count: u64::try_from(count).map_err(|_| Errno::Overflow)? })
     }
 
@@ -127,7 +127,7 @@ impl Session {
     pub(super) fn append(&self, request: &Append<'_>, to: &mut Writer<'_>) -> Result<()> {
         self.writable()?;
         let file = self.ids.lock().open(request.fd)?;
-        let (count, end) = data::append(file.as_fd(), &[IoSlice::new(request.data)])?;
+        let (count, end) = file.file().append(&[IoSlice::new(request.data)])?;
         write(to, &AppendReply { end, count: u64::try_from(count).map_err(|_| Errno::Overflow)? })
     }
 

@@ -2,6 +2,7 @@
 
 use super::bound_socket::BoundSocket;
 use crate::abi::{Errno, FileType, Result};
+use crate::hostfs::FileFd;
 use crate::hostfs::watch::HandedOut;
 use crate::sidecar::quota::Permit;
 use crate::sidecar::tree::Node;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 /// An open file of a connection, or an open directory. It keeps its node.
 #[derive(Debug)]
 pub(super) struct OpenFile {
-    fd: OwnedFd,
+    file: FileFd,
     node: Arc<Node>,
     /// Held by who lists: the descriptor's position is where the next listing goes on.
     position: Mutex<()>,
@@ -21,7 +22,7 @@ pub(super) struct OpenFile {
 
 impl OpenFile {
     pub(super) fn new(fd: OwnedFd, node: Arc<Node>, permit: Permit) -> OpenFile {
-        OpenFile { fd, node, position: Mutex::new(()), _permit: permit }
+        OpenFile { file: FileFd::new(fd), node, position: Mutex::new(()), _permit: permit }
     }
 
     /// The right to list. `ENOTDIR` for a file.
@@ -30,6 +31,10 @@ impl OpenFile {
             return Err(Errno::Notdir.into());
         }
         Ok(self.position.lock())
+    }
+
+    pub(super) fn file(&self) -> &FileFd {
+        &self.file
     }
 
     /// Whether clients get the descriptor: regular files, which are used without a message then, and pipes, which cannot
@@ -41,7 +46,7 @@ impl OpenFile {
 
 impl AsFd for OpenFile {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.file.as_fd()
     }
 }
 
