@@ -3,7 +3,7 @@
 
 use crate::board::Board;
 use crate::subject::{self, ALL, Scene, Subject, WAY};
-use crate::writer::Draws;
+use crate::writer::{Draws, skip};
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::io::IoSliceMut;
@@ -25,8 +25,6 @@ pub(crate) struct Reader<'a> {
     /// What they start with.
     way: String,
     seed: u64,
-    /// Links of an empty directory, where those of its children count.
-    empty_links: Option<u64>,
 }
 
 impl<'a> Reader<'a> {
@@ -39,8 +37,11 @@ impl<'a> Reader<'a> {
             false => (root, format!("{WAY}/")),
         };
         // Some filesystems count no children.
-        let counts = std::fs::metadata(scene.outside()).expect("a directory").nlink() > 2;
-        Reader { board, start, way, seed, empty_links: counts.then_some(2) }
+        if std::fs::metadata(scene.outside()).expect("a directory").nlink() <= 2 {
+            let error = std::io::Error::other("directories count no children here");
+            skip(board, Subject::Nlink, &error);
+        }
+        Reader { board, start, way, seed }
     }
 
     /// Looks until all readers together have `wanted` looks.
@@ -84,8 +85,7 @@ impl<'a> Reader<'a> {
             Subject::Mode => self.check(subject, subject::mode, || self.known(&path).mode.bits() & 0o7777),
             Subject::Mtime => self.check(subject, subject::mtime, || self.known(&path).mtime.secs),
             Subject::Nlink => {
-                let links = |version| self.empty_links.map(|empty| empty + subject::further_links(version));
-                self.check(subject, links, || self.empty_links.map(|_| self.known(&path).nlink));
+                self.check(subject, |version| 2 + subject::further_links(version), || self.known(&path).nlink);
             }
             Subject::Swapped => {
                 let path = format!("{path}/file");

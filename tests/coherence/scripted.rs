@@ -496,7 +496,8 @@ impl Mounted {
         for _ in 0..3 {
             self.read(path);
         }
-        assert_eq!(self.read(path).1, 0, "a kept handle serves");
+        // It is kept for a second behind its last use, which may be over at any time.
+        assert!((0..10).any(|_| self.read(path).1 == 0), "a kept handle serves");
     }
 }
 
@@ -504,7 +505,7 @@ impl Mounted {
 fn open_of_a_believed_name_takes_the_handle_that_was_kept_until_the_name_is_announced() {
     let it = Mounted::new();
     it.keep("dir/file");
-    assert_eq!(it.read("dir/file"), ("dir/file".to_owned(), 0));
+    assert_eq!(it.read("dir/file").0, "dir/file");
     fs::write(it.host("dir/fresh"), "fresh").expect("written");
     fs::rename(it.host("dir/fresh"), it.host("dir/file")).expect("replaced");
     for watch in 1..=it.script.taken() {
@@ -526,30 +527,31 @@ fn open_by_a_kept_handle_of_a_file_whose_mode_or_names_changed_in_silence_opens_
     assert_eq!(it.read("dir/file").1, 1, "nor is it kept again");
 }
 
-/// Looks at `dir/file` until a handle of it tells its attributes.
-fn look_until_a_handle_tells(it: &Mounted) {
+/// Looks at `dir/file` until a handle of it tells its attributes, and nobody is asked by name; each time they are as told.
+/// (A handle is kept for a second behind its last use, which may be over at any time.)
+fn look_until_a_handle_tells(it: &Mounted, size: u64, mode: u32) {
     it.warm("dir/file");
-    let (stat, asked) = it.asked(|| it.stat("dir/file").expect("there"));
-    // The handle alone is asked, and not by name.
-    assert_eq!((stat.size, asked, it.plan.calls(Op::Open)), (8, 1, 1));
+    let by_name = || it.plan.calls(Op::RevalidateEnd) + it.plan.calls(Op::RevalidateMany);
+    let told = (0..20).any(|_| {
+        let before = by_name();
+        let (stat, asked) = it.asked(|| it.stat("dir/file").expect("there"));
+        assert_eq!((stat.size, stat.mode.bits() & 0o777), (size, mode));
+        asked == 1 && by_name() == before
+    });
+    assert!(told, "no handle tells them");
 }
 
 #[test]
 fn stat_that_goes_on_is_answered_by_a_handle_as_the_file_is_until_its_name_is_announced() {
     let it = Mounted::new();
-    look_until_a_handle_tells(&it);
-    let questions = it.plan.calls(Op::RevalidateEnd) + it.plan.calls(Op::RevalidateMany);
+    fs::set_permissions(it.host("dir/file"), fs::Permissions::from_mode(0o644)).expect("changed");
+    look_until_a_handle_tells(&it, 8, 0o644);
     // Through which name, and by whom, it was changed does not matter.
     fs::write(it.host("dir/file"), "longer than it was").expect("written");
-    assert_eq!(it.stat("dir/file").expect("there").size, 18);
+    look_until_a_handle_tells(&it, 18, 0o644);
     fs::set_permissions(it.host("dir/file"), fs::Permissions::from_mode(0o600)).expect("changed");
-    assert_eq!(it.stat("dir/file").expect("there").mode.bits() & 0o777, 0o600);
-    assert_eq!(
-        it.plan.calls(Op::RevalidateEnd) + it.plan.calls(Op::RevalidateMany),
-        questions,
-        "nobody was asked by name"
-    );
-    look_until_a_handle_tells_again(&it);
+    // This ends the handle: the next one may be permitted less.
+    look_until_a_handle_tells(&it, 18, 0o600);
     fs::write(it.host("dir/fresh"), "fresh").expect("written");
     fs::rename(it.host("dir/fresh"), it.host("dir/file")).expect("replaced");
     for watch in 1..=it.script.taken() {
@@ -558,17 +560,11 @@ fn stat_that_goes_on_is_answered_by_a_handle_as_the_file_is_until_its_name_is_an
     assert_eq!(it.stat("dir/file").expect("there").size, 5);
 }
 
-/// A change of the mode ends the handle: the next one may be permitted less.
-fn look_until_a_handle_tells_again(it: &Mounted) {
-    let opens = it.plan.calls(Op::Open);
-    it.warm("dir/file");
-    assert_eq!((it.asked(|| it.stat("dir/file")).1, it.plan.calls(Op::Open) - opens), (1, 1));
-}
-
 #[test]
 fn stat_of_a_file_whose_name_was_removed_in_silence_is_asked_by_name() {
     let it = Mounted::new();
-    look_until_a_handle_tells(&it);
+    fs::set_permissions(it.host("dir/file"), fs::Permissions::from_mode(0o644)).expect("changed");
+    look_until_a_handle_tells(&it, 8, 0o644);
     // No name is left that could be believed, so the handle's word does not count.
     fs::remove_file(it.host("dir/file")).expect("removed");
     assert!(!it.exists("dir/file"));
@@ -577,7 +573,8 @@ fn stat_of_a_file_whose_name_was_removed_in_silence_is_asked_by_name() {
 #[test]
 fn handle_that_tells_attributes_opens_nothing_and_is_released_when_nobody_looks() {
     let it = Mounted::new();
-    look_until_a_handle_tells(&it);
+    fs::set_permissions(it.host("dir/file"), fs::Permissions::from_mode(0o644)).expect("changed");
+    look_until_a_handle_tells(&it, 8, 0o644);
     // An open needs a handle that reads; then that one tells.
     assert_eq!(it.read("dir/file"), ("dir/file".to_owned(), 1));
     let before = it.plan.calls(Op::ReleaseHandles);
@@ -587,16 +584,22 @@ fn handle_that_tells_attributes_opens_nothing_and_is_released_when_nobody_looks(
         std::thread::sleep(Duration::from_millis(20));
     }
     let (_, asked) = it.asked(|| it.stat("dir/file").expect("there"));
-    assert_eq!((asked, it.plan.calls(Op::Open)), (1, 2), "it is asked by name");
+    assert_eq!(asked, 1, "it is asked by name");
 }
 
 #[test]
 fn files_looked_at_over_the_limit_of_idle_handles_are_asked_by_name() {
     let it = Mounted::with(FsOptions { idle_handle_limit: 1, ..FsOptions::with_policy(CachePolicy::Shared) });
+    let begun = Instant::now();
     for _ in 0..20 {
         assert!(it.exists("dir/file") && it.exists("other/file"));
     }
-    assert_eq!(it.plan.calls(Op::Open), 1, "one has the room, and keeps it");
+    let opens = it.plan.calls(Op::Open);
+    // For a second at least: which goes by seldom in here.
+    assert!(
+        opens == 1 || (opens > 1 && begun.elapsed() >= Duration::from_secs(1)),
+        "one has the room, and keeps it: {opens}"
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::{make_dir, pause};
 use rustix::fs::{AtFlags, CWD, RenameFlags, Timespec, Timestamps, linkat, renameat_with, utimensat};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
+use std::os::unix::process::parent_id;
 use std::path::{Path, PathBuf};
 
 /// Where it works; without, this program is a test.
@@ -149,7 +150,9 @@ impl Writer {
     /// Changes in runs, with pauses between them in which nothing happens.
     fn work(&mut self, seed: u64) {
         let mut draws = Draws::new(seed);
-        loop {
+        let parent = parent_id();
+        // Nobody is left to stop it where the test was ended from outside.
+        while parent_id() == parent {
             match self.board.command() {
                 Command::Go => {}
                 Command::Burst => {
@@ -179,7 +182,7 @@ impl Writer {
     }
 }
 
-fn skip(board: &Board, subject: Subject, error: &std::io::Error) {
+pub(crate) fn skip(board: &Board, subject: Subject, error: &std::io::Error) {
     eprintln!("coherence: SKIPPED {subject:?}: {error}");
     board.skip(subject);
 }

@@ -71,9 +71,18 @@ impl Options {
     }
 }
 
+/// That of them which is written with `O_DSYNC`.
+const DSYNC: &str = "log0";
+
+fn how(dsync: bool) -> OpenHow {
+    OpenHow { dsync, ..CREATE }
+}
+
 /// A file that records are added to.
 struct Log {
     name: String,
+    /// Whether every write is a promise.
+    dsync: bool,
     file: OpenFile,
     age: u64,
     count: u64,
@@ -87,8 +96,9 @@ fn say(what: &str) {
 
 impl Log {
     fn open(root: &OpenDirectory, name: String) -> Log {
-        let file = open(CALL, root, &name, CREATE).expect("a fresh name");
-        Log { name, file, age: 0, count: 0, end: 0 }
+        let dsync = name == DSYNC;
+        let file = open(CALL, root, &name, how(dsync)).expect("a fresh name");
+        Log { name, dsync, file, age: 0, count: 0, end: 0 }
     }
 
     /// Adds a record, at the end or at the place where that is.
@@ -105,6 +115,9 @@ impl Log {
         }
         self.count += 1;
         self.end += bytes.len() as u64;
+        if self.dsync {
+            self.keep();
+        }
     }
 
     /// Says that everything so far will be found.
@@ -114,11 +127,11 @@ impl Log {
 
     /// Closes the file, which nobody else has open, and opens it again.
     fn reopen(self, root: &OpenDirectory) -> Log {
-        let Log { name, file, age, count, end } = self;
+        let Log { name, dsync, file, age, count, end } = self;
         close(CALL, file).expect("closed");
         say(&format!("kept {name} {age} {count}"));
-        let file = open(CALL, root, &name, CREATE).expect("opened");
-        Log { name, file, age, count, end }
+        let file = open(CALL, root, &name, how(dsync)).expect("opened");
+        Log { name, dsync, file, age, count, end }
     }
 
     /// Begins anew.

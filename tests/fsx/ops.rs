@@ -3,6 +3,7 @@
 use crate::kit::{READ, READ_WRITE, WRITE, close, open};
 use crate::world::{CALL, SIZE_MAX, SLOTS, Slot, World};
 use std::io::{IoSlice, IoSliceMut};
+use wasi_gofer::CachePolicy;
 use wasi_gofer::abi::{Errno, Error, Result as CallResult};
 use wasi_gofer::vfs::{OpenFile, OpenHow, SeekFrom};
 
@@ -193,7 +194,9 @@ impl World {
                 if at.is_none() {
                     slot.position = start + written;
                 }
-                if slot.how.dsync && self.rng.one_in(4) {
+                let options = &self.setup.options;
+                let waits = options.cache == CachePolicy::Exclusive && options.page_cache_bytes > 0;
+                if (slot.how.dsync || !waits) && self.rng.one_in(4) {
                     self.compare_part_behind(of, start, written)?;
                 }
                 // What made it short may have been a part that was written, and whose answer was lost.

@@ -1,7 +1,7 @@
 //! The end of several mounts: one whose backend does not answer takes nothing from the others.
 
 use crate::kit::{Peek, READ_WRITE, open};
-use crate::mounted::{A_MOMENT, CALL, PATIENCE, full_of, join, lazy, write};
+use crate::mounted::{CALL, PATIENCE, full_of, join, lazy, write};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::thread::{scope, sleep};
@@ -59,11 +59,15 @@ fn late(mount: usize) -> Failure {
 #[test]
 fn shutdown_with_one_mount_that_waits_until_the_deadline_brings_out_the_others() {
     for stuck in 0..3 {
-        let mounts = Mounts::written(3);
-        let gate = mounts.plans[stuck].hold(Op::WriteAt);
-        let report = mounts.gofer.shutdown(Instant::now().checked_add(Duration::from_millis(200)));
-        drop(gate);
-        assert_eq!(report.failures, [late(stuck)]);
+        // A thread that gets no processor before the deadline is late too. One behind the other is late at each.
+        let tried = [200, 2_000, 10_000].map(Duration::from_millis).into_iter().find_map(|until| {
+            let mounts = Mounts::written(3);
+            let gate = mounts.plans[stuck].hold(Op::WriteAt);
+            let report = mounts.gofer.shutdown(Instant::now().checked_add(until));
+            drop(gate);
+            (report.failures == [late(stuck)]).then_some(mounts)
+        });
+        let mounts = tried.unwrap_or_else(|| panic!("mounts were late beside {stuck}"));
         for other in (0..3).filter(|mount| *mount != stuck) {
             assert!(mounts.is_behind(other), "{other} beside {stuck}");
         }
@@ -84,18 +88,15 @@ fn shutdown_with_one_mount_that_never_comes_back_brings_out_the_others() {
                     drop(held.lock().map(|held| held.recv()));
                 }
             })));
-            let shutdown = s.spawn(|| mounts.gofer.shutdown(Instant::now().checked_add(A_MOMENT)));
-            for other in (0..3).filter(|mount| *mount != stuck) {
-                while !mounts.is_behind(other) {
-                    assert!(Instant::now() < end, "{other} beside {stuck}");
-                    sleep(Duration::from_millis(2));
-                }
+            let shutdown = s.spawn(|| mounts.gofer.shutdown(Some(end)));
+            let is_held = || mounts.plans[stuck].calls(Op::WriteAt) > 0;
+            while !is_held() || !(0..3).all(|mount| mount == stuck || mounts.is_behind(mount)) {
+                assert!(Instant::now() < end, "beside {stuck}");
+                sleep(Duration::from_millis(2));
             }
             assert!(!shutdown.is_finished());
             drop(release);
-            // The call that was under way when it got late is the last of its mount.
-            let failures = join(shutdown).failures;
-            assert!(failures.is_empty() || failures == [late(stuck)], "{failures:?}");
+            assert_eq!(join(shutdown).failures, []);
         });
     }
 }
@@ -103,6 +104,6 @@ fn shutdown_with_one_mount_that_never_comes_back_brings_out_the_others() {
 #[test]
 fn shutdown_of_more_mounts_than_it_has_threads_for_tries_each() {
     let mounts = Mounts::written(200);
-    assert_eq!(mounts.gofer.shutdown(Instant::now().checked_add(PATIENCE)).failures, []);
+    assert_eq!(mounts.gofer.shutdown(None).failures, []);
     assert!((0..200).all(|mount| mounts.is_behind(mount)));
 }
