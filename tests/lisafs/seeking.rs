@@ -1,7 +1,7 @@
 //! Cookies that nobody kept a place for: the entry behind which one stands may be gone, and the one behind that.
 
 use crate::harness::{Fs, Listed};
-use crate::subjects::{Gvisor, Own, Start};
+use crate::subjects::{Gvisor, Own, OwnTmpfs, Start};
 use std::collections::BTreeSet;
 
 /// Reads on behind each entry of a directory after others began to read it and some of its entries went: none of those
@@ -44,4 +44,9 @@ fn seeking_over_gvisors_gofer_loses_nothing() {
 #[test]
 fn seeking_over_our_own_server_loses_nothing() {
     seeks::<Own>();
+}
+
+#[test]
+fn seeking_where_cookies_fall_loses_nothing() {
+    seeks::<OwnTmpfs>();
 }

@@ -53,7 +53,16 @@ pub(crate) fn serve_with(dir: &Path, change: impl FnOnce(Export) -> Export) -> (
 }
 
 fn own(options: LisaFsOptions) -> Option<Over<InProcess>> {
-    let dir = tempfile::tempdir().expect("a directory");
+    own_in(&std::env::temp_dir(), options)
+}
+
+/// In `above`, if it is there.
+fn own_in(above: &Path, options: LisaFsOptions) -> Option<Over<InProcess>> {
+    if !above.is_dir() {
+        eprintln!("SKIPPED: {} is no directory here", above.display());
+        return None;
+    }
+    let dir = tempfile::tempdir_in(above).expect("a directory");
     let (server, socket) = serve(dir.path());
     let backend = LisaFs::connect(socket, options).expect("mounted");
     Some(Over { backend, _server: InProcess { _server: server, _dir: dir } })
@@ -92,6 +101,8 @@ subjects! {
     GvisorFew: Runsc, false, |test| gvisor(test, LisaFsOptions { control_limit: 0, ..options() });
     /// Our own server.
     Own: InProcess, false, |_test| own(options());
+    /// Our own server, over what is a tmpfs in general: its cookies fall since Linux 6.6.
+    OwnTmpfs: InProcess, false, |_test| own_in(Path::new("/dev/shm"), options());
     /// Our own server, every transfer by message, and every call first made as one that may not wait.
     OwnReluctant: InProcess, true, |_test| own(LisaFsOptions { host_fds: false, ..options() });
     /// Our own server, without channels.
@@ -119,10 +130,8 @@ macro_rules! suite {
             $(
                 #[test]
                 fn $case() {
-                    $crate::differences::run(stringify!($module), stringify!($case), || {
-                        let Some(subject) = $subject::start(stringify!($case)) else { return };
-                        super::$case(&Fs { subject });
-                    });
+                    let Some(subject) = $subject::start(stringify!($case)) else { return };
+                    $crate::differences::run(stringify!($module), stringify!($case), || super::$case(&Fs { subject }));
                 }
             )*
         }

@@ -10,6 +10,7 @@ use super::node::LisaNode;
 use super::numbers::Number;
 use crate::abi::{Call, Dirent, Errno, Error, Result, Stat};
 use crate::proto::lisafs::{FdId, Getdents64, ReadDirStat, Statx};
+use std::cmp::Ordering;
 
 /// What is asked of each entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,33 @@ pub(super) enum With {
     Names,
     /// Its attributes too, by a message of ours.
     Attributes,
+}
+
+/// The order of the cookies in a directory, but for that of its last entry, which may be a mark of the end.
+#[derive(Debug, Default)]
+struct Order {
+    last: Option<u64>,
+    /// From the one before to the last.
+    step: Option<Ordering>,
+    rises: bool,
+    falls: bool,
+}
+
+impl Order {
+    fn note(&mut self, cookie: u64) {
+        self.rises |= self.step == Some(Ordering::Greater);
+        self.falls |= self.step == Some(Ordering::Less);
+        self.step = self.last.replace(cookie).map(|last| cookie.cmp(&last));
+    }
+
+    /// `Greater` of those that rise, also of so few that there is no telling; `Less` of those that fall; `None` of others.
+    fn is(&self) -> Option<Ordering> {
+        match (self.rises, self.falls) {
+            (true, true) => None,
+            (false, true) => Some(Ordering::Less),
+            (_, false) => Some(Ordering::Greater),
+        }
+    }
 }
 
 /// Bytes of the host's own entries that one answer is asked for.
@@ -114,9 +142,15 @@ impl LisaFs {
 
     /// Goes to the place behind `cookie`, which was given with the entry `last`; false when that is the end. A cookie
     /// names the place of the entry behind. Where both entries are gone there may be none with this cookie: then it goes
-    /// on with the first that ends behind it, by the order of most filesystems, unless that is the entry itself.
+    /// on with the first that ends behind it, by the order that the directory has, unless that is the entry itself. Where
+    /// there is no order it begins anew: an entry that is told twice does less harm than one that is left out.
     fn seek(&self, call: &Call, cursor: &mut Cursor, cookie: u64, last: &[u8]) -> Result<bool> {
-        if self.find(call, cursor, |entry| entry.cookie == cookie)? {
+        let mut order = Order::default();
+        let is_it = |entry: &Dirent<'_>| {
+            order.note(entry.cookie);
+            entry.cookie == cookie
+        };
+        if self.find(call, cursor, is_it)? {
             cursor.advance();
             return Ok(true);
         }
@@ -126,7 +160,16 @@ impl LisaFs {
             return Ok(false);
         }
         self.connection().ask(call, &rewound, |answer, _| cursor.take_in(answer))?;
-        if !self.find(call, cursor, |entry| entry.cookie > cookie)? {
+        let mut before = None;
+        let ends_behind = |entry: &Dirent<'_>| match order.is() {
+            Some(Ordering::Greater) => entry.cookie > cookie,
+            // Its last entry has a cookie above all: tmpfs since Linux 6.6 lists so.
+            Some(_) => {
+                entry.cookie < cookie || before.replace(entry.cookie).is_some_and(|before| entry.cookie > before)
+            }
+            None => true,
+        };
+        if !self.find(call, cursor, ends_behind)? {
             return Ok(false);
         }
         if cursor.entry().is_some_and(|entry| entry.name.as_bytes() == last) {
@@ -136,7 +179,7 @@ impl LisaFs {
     }
 
     /// Goes on to the first entry for which `wanted` holds; false when there is none.
-    fn find(&self, call: &Call, cursor: &mut Cursor, wanted: impl Fn(&Dirent<'_>) -> bool) -> Result<bool> {
+    fn find(&self, call: &Call, cursor: &mut Cursor, mut wanted: impl FnMut(&Dirent<'_>) -> bool) -> Result<bool> {
         loop {
             while let Some(entry) = cursor.entry() {
                 if wanted(&entry) {
@@ -147,6 +190,30 @@ impl LisaFs {
             if !self.fetch(call, cursor, With::Names)? {
                 return Ok(false);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Order;
+    use std::cmp::Ordering::{Greater, Less};
+
+    #[test]
+    fn order_of_cookies_is_that_of_all_but_the_last() {
+        for (cookies, order) in [
+            (&[][..], Some(Greater)),
+            (&[9], Some(Greater)),
+            (&[9, 3], Some(Greater)),
+            (&[1, 2, 2, 900], Some(Greater)),
+            (&[1, 2, 0], Some(Greater)),
+            (&[9, 8, 3, 900], Some(Less)),
+            (&[9, 8, 3], Some(Less)),
+            (&[9, 3, 4, 1], None),
+        ] {
+            let mut noted = Order::default();
+            cookies.iter().for_each(|cookie| noted.note(*cookie));
+            assert_eq!(noted.is(), order, "{cookies:?}");
         }
     }
 }
