@@ -4,7 +4,7 @@ use parking_lot::Mutex;
 use rustix::io::{self, Errno};
 use rustix::process::Pid;
 use rustix::thread::{UnshareFlags, unshare_unsafe};
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// Which of the two a process is behind a [`fork`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,24 @@ pub(crate) fn close_inherited(keep: &[RawFd]) -> io::Result<usize> {
         closed += 1;
     }
     Ok(closed)
+}
+
+/// Closes all that this process has open but for standard streams and `keep`, for one that is the copy of another and ends
+/// by [`exit_now`]: what a value of it owns must not be used any more, nor dropped.
+pub(crate) fn close_all_but(keep: BorrowedFd<'_>) -> io::Result<()> {
+    for fd in descriptors()? {
+        if fd > libc::STDERR_FILENO && fd != keep.as_raw_fd() {
+            // SAFETY: the values that own these are never used or dropped, as the caller says.
+            check(unsafe { libc::close(fd) })?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts `fd` in the place of the standard input, which is let go of.
+pub(crate) fn become_stdin(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: the standard input belongs to nobody, and is open before and behind.
+    check(unsafe { libc::dup2(fd.as_raw_fd(), libc::STDIN_FILENO) }).map(|_| ())
 }
 
 /// Takes a descriptor over that this process inherited over its `exec`, by its number, once: from then on it is closed at an

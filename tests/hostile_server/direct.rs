@@ -135,7 +135,7 @@ fn soon() -> Call {
 }
 
 /// Asks a server that stalls: again where the time had passed before the request came to it.
-fn ask_who_stalls(scene: &Scene, ask: impl Fn() -> Result<()>) -> Result<()> {
+pub(crate) fn ask_who_stalls(scene: &Scene, ask: impl Fn() -> Result<()>) -> Result<()> {
     let until = Instant::now() + LONG;
     loop {
         let outcome = ask();

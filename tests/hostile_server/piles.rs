@@ -58,8 +58,11 @@ fn late_answer_with_more_objects_than_were_asked_for_ends_the_connection() {
         reply.stall = Some(0);
     });
     scene.proxy.arm(Mid::WALK.0, &late, false);
-    let soon = Call { deadline: Some(Instant::now() + Duration::from_millis(50)), ..Call::WAITING };
-    assert_eq!(fs.lookup(&soon, &root.node, name("d")).map(|_| ()), Err(Error::Errno(Errno::Timedout)));
+    let told = crate::direct::ask_who_stalls(&scene, || {
+        let soon = Call { deadline: Some(Instant::now() + Duration::from_millis(50)), ..Call::WAITING };
+        fs.lookup(&soon, &root.node, name("d")).map(|_| ())
+    });
+    assert_eq!(told, Err(Error::Errno(Errno::Timedout)));
     scene.proxy.disarm();
     assert_eq!(fs.statfs(CALL).map(|_| ()), Err(Error::Errno(Errno::Io)));
     assert!(fs.is_over());

@@ -6,8 +6,8 @@ use std::fs::Permissions;
 use std::io::IoSlice;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
-use wasi_gofer::abi::{Call, Errno, Error};
+use std::time::Duration;
+use wasi_gofer::abi::{Call, CancelToken, Errno, Error};
 use wasi_gofer::backend::lisafs::{HardLisaFs, LisaFsOptions};
 use wasi_gofer::vfs::{OpenDirectory, OpenHow};
 use wasi_gofer::{CachePolicy, FsOptions, Gofer, MountOptions, SharedBackend};
@@ -139,9 +139,9 @@ fn a_name_that_was_there_before_is_refused_on_either_side_of_the_end() {
     }
 }
 
-/// A call that ends soon.
-fn soon() -> Call {
-    Call { deadline: Some(Instant::now() + Duration::from_millis(400)), ..Call::WAITING }
+/// A call that ends by the token.
+fn ends_by(token: &CancelToken) -> Call {
+    Call { cancel: Some(token.clone()), ..Call::WAITING }
 }
 
 #[test]
@@ -151,8 +151,13 @@ fn a_change_of_a_call_that_ended_decides_no_later_one() {
         lay(scene.dir.path());
         let (_gofer, _backend, root) = mounted(backend, policy);
         scene.cut(13, Side::Before);
-        scene.before_connections(|_| false);
-        assert_eq!(root.create_directory_at(&soon(), b"dir/new"), Err(Errno::Timedout.into()), "{policy}");
+        let token = CancelToken::new();
+        let call = ends_by(&token);
+        scene.before_connections(move |_| {
+            token.cancel();
+            false
+        });
+        assert_eq!(root.create_directory_at(&call, b"dir/new"), Err(Errno::Canceled.into()), "{policy}");
         assert!(scene.was_cut(), "{policy}");
         std::fs::create_dir(scene.dir.path().join("dir/new")).expect("made");
         scene.before_connections(|_| true);
@@ -169,13 +174,19 @@ fn a_change_of_a_call_that_ended_while_its_directory_was_restored_decides_no_lat
         let (_gofer, _backend, root) = mounted(backend, policy);
         scene.cut(13, Side::Before);
         // There is a next connection, which ends at the walk to the directory, and none behind it.
-        let (plan, mut left) = (scene.planner(), 1);
+        let (plan, mut left, token) = (scene.planner(), 1, CancelToken::new());
+        let call = ends_by(&token);
         scene.before_connections(move |_| {
-            plan(5, Side::Before);
             left -= 1;
-            left >= 0
+            if left == 0 {
+                plan(5, Side::Before);
+            } else {
+                token.cancel();
+            }
+            left == 0
         });
-        assert_eq!(root.create_directory_at(&soon(), b"dir/new"), Err(Errno::Timedout.into()), "{policy}");
+        assert_eq!(root.create_directory_at(&call, b"dir/new"), Err(Errno::Canceled.into()), "{policy}");
+        assert!(scene.was_cut(), "{policy}");
         std::fs::create_dir(scene.dir.path().join("dir/new")).expect("made");
         scene.unplan();
         scene.before_connections(|_| true);

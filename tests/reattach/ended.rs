@@ -117,10 +117,14 @@ fn waiting_for_a_server_that_takes_no_connection_ends_with_the_call_s_deadline()
             other => panic!("{other:?}"),
         }
     });
-    let call = Call { deadline: Instant::now().checked_add(Duration::from_millis(200)), ..Call::WAITING };
-
-    assert_eq!(backend.statfs(&call).err(), Some(Errno::Timedout.into()));
-    assert!(tries.load(Ordering::Relaxed) > 1);
+    // It tries again within the time, if it has a processor in it.
+    let tried = [200, 2_000, 20_000].into_iter().any(|millis| {
+        tries.store(0, Ordering::Relaxed);
+        let call = Call { deadline: Instant::now().checked_add(Duration::from_millis(millis)), ..Call::WAITING };
+        assert_eq!(backend.statfs(&call).err(), Some(Errno::Timedout.into()));
+        tries.load(Ordering::Relaxed) > 1
+    });
+    assert!(tried, "it tries once");
 }
 
 #[test]

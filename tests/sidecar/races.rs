@@ -6,13 +6,35 @@ use crate::subject::{Here, Subject, eventually};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 use wasi_gofer::abi::{Errno, Mode, OpenFlags, SetStat};
 use wasi_gofer::proto::lisafs::*;
 use wasi_gofer::sidecar::Export;
 use wasi_gofer::transport::lisafs::Client;
 
-/// How often a client tries while the other one swaps.
-pub(crate) const ATTEMPTS: usize = 3000;
+/// How often a client tries while the other one swaps, at least.
+const ATTEMPTS: usize = 3000;
+
+/// Attempts of a client while another one swaps.
+pub(crate) struct Attempts {
+    left: usize,
+    until: Instant,
+}
+
+impl Default for Attempts {
+    fn default() -> Attempts {
+        Attempts { left: ATTEMPTS, until: Instant::now() + Duration::from_secs(60) }
+    }
+}
+
+impl Attempts {
+    /// Whether there is another one. There are more than usual for as long as not all was `seen`, as the other one may not
+    /// get a processor.
+    pub(crate) fn go_on(&mut self, seen: bool) -> bool {
+        self.left = self.left.saturating_sub(1);
+        self.left > 0 || (!seen && Instant::now() < self.until)
+    }
+}
 
 /// A directory that is served, and beside it one that is not. `export/d` and `export/l` are a directory and a symbolic link
 /// to the outside, which somebody swaps for as long as `act` runs.
@@ -49,7 +71,8 @@ fn walk_and_open_through_a_directory_swapped_for_a_link_never_leave() {
         let root = here.root;
         let secret = std::os::unix::fs::MetadataExt::ino(&outside.join("file").metadata().expect("there"));
         let (mut through, mut stopped) = (0, 0);
-        for _ in 0..ATTEMPTS {
+        let mut attempts = Attempts::default();
+        while attempts.go_on(through > 0 && stopped > 0) {
             let (status, found) = match here.walk(root, &["d", "file"]) {
                 Ok(walked) => walked,
                 Err(error) => {
@@ -90,7 +113,8 @@ fn changes_below_a_directory_swapped_for_a_link_never_leave() {
     while_swapped(std::convert::identity, |here, _| {
         let root = here.root;
         let mut made = 0;
-        for _ in 0..ATTEMPTS {
+        let mut attempts = Attempts::default();
+        while attempts.go_on(made > 0) {
             let Ok((WalkStatus::Complete, found)) = here.walk(root, &["d"]) else { continue };
             let dir = found[0].control;
             let common = CreateCommon::new(dir, None, Mode::new(0o700));

@@ -438,7 +438,8 @@ fn connects_while_swapped<S: Subject>(s: &mut S, link_to: &Path) {
             }
         });
         let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            for _ in 0..3000 {
+            let mut attempts = crate::races::Attempts::default();
+            while attempts.go_on(right > 0 && refused > 0) {
                 let Ok((WalkStatus::Complete, found)) = s.walk(s.root(), &["s"]) else { continue };
                 let fd = found[0].control;
                 match s.ask_with_fds(&Connect { fd, socket_type: STREAM }, |()| ()) {
@@ -488,7 +489,8 @@ fn bind_below_a_directory_swapped_for_a_link_never_leaves() {
         |export| export.host_uds(HostUds::All),
         |here, outside| {
             let (root, mut made) = (here.root, 0);
-            for _ in 0..crate::races::ATTEMPTS {
+            let mut attempts = crate::races::Attempts::default();
+            while attempts.go_on(made > 0) {
                 let Ok((WalkStatus::Complete, found)) = here.walk(root, &["d"]) else { continue };
                 let dir = found[0].control;
                 let common = CreateCommon::new(dir, None, Mode::new(0o700));

@@ -102,7 +102,7 @@ fn begin_child(supervisor: &Supervisor, before: impl FnOnce(Pid, &mut UnixStream
             drop(there);
             before(child, &mut here);
             // `here` stays open for as long as this process is: its end is how the child sees that it is alone.
-            supervise(child, supervisor)
+            supervise(child, supervisor, &here)
         }
     }
 }

@@ -2,13 +2,15 @@
 
 use super::capabilities;
 use super::step::{Step, StepError};
-use crate::sys::process::exit_now;
+use crate::sys::process::{become_stdin, close_all_but, exit_now};
 use crate::sys::signals::{SignalSet, default_child_signal};
 use rustix::io;
 use rustix::process::{
     Pid, Signal, WaitOptions, WaitStatus, getppid, kill_process, set_parent_process_death_signal, waitpid,
 };
+use std::fs::File;
 use std::io::Read;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
 /// What asks a process to end.
@@ -53,8 +55,12 @@ pub(super) fn bind_to(mut line: UnixStream) -> Result<(), StepError> {
 ///
 /// A child that a signal ended is told of by the status 128 + signal, as a shell does, and a line on the error stream,
 /// as the child can say nothing.
-pub(super) fn supervise(child: Pid, supervisor: &Supervisor) -> ! {
-    let bound = capabilities::drop_all()
+///
+/// Nothing stays open here but the child's `line` and the streams for words, so that whoever speaks with the child hears of
+/// its end when it comes, and not when this process has heard of it.
+pub(super) fn supervise(child: Pid, supervisor: &Supervisor, line: &UnixStream) -> ! {
+    let bound = let_go(line)
+        .and_then(|()| capabilities::drop_all())
         .and_then(|()| capabilities::no_new_privileges())
         .and_then(|()| supervisor.bind())
         .and_then(|()| default_child_signal().step("hear of the child's end"));
@@ -81,6 +87,14 @@ pub(super) fn supervise(child: Pid, supervisor: &Supervisor) -> ! {
             let _ = kill_process(child, signal);
         }
     }
+}
+
+fn let_go(line: &UnixStream) -> Result<(), StepError> {
+    // The connection may be the standard input.
+    let nothing = File::open("/dev/null").step("open /dev/null")?;
+    become_stdin(nothing.as_fd()).step("let go of the standard input")?;
+    drop(nothing);
+    close_all_but(line.as_fd()).step("let go of descriptors")
 }
 
 fn told(status: WaitStatus) -> i32 {

@@ -8,8 +8,8 @@ use crate::transport::error::{TransportError, goes_on};
 use crate::transport::stream::SLICE;
 use parking_lot::{Condvar, Mutex};
 
-/// How often one looks whether the connection ended behind a channel of it that the server closed: within some 20 ms.
-const LOOKS: usize = 48;
+/// How often one looks whether the connection ended behind a channel of it that the server closed: within some 200 ms.
+const LOOKS: usize = 250;
 
 /// A connection for many threads. A request takes a channel that is free, the one that was used last, whose memory is
 /// still at hand; else the socket; else it waits for one of them, for as long as its call does.
