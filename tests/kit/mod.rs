@@ -1,7 +1,7 @@
 //! What the tests of file data share: seeds, files by name, and the storage as somebody sees it who has no cache.
 //!
 //! Beside it are files that tests take by themselves: `scene` (of guests), `allocated` (the program's allocator), `messages`,
-//! `own_mounts` and `serving` (the processes of sidecars).
+//! `overlayfs`, `own_mounts` and `serving` (the processes of sidecars).
 #![allow(dead_code, unused_imports, reason = "no test needs all of it")]
 
 mod descriptors;

@@ -2,6 +2,7 @@
 //! is.
 
 use crate::ledger::Ledger;
+use crate::overlayfs::is_overlay_that_lacks;
 use crate::subjects::serve;
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
@@ -73,6 +74,9 @@ fn exclusive() -> FsOptions {
 #[test]
 fn what_was_listed_is_used_like_what_was_looked_up() {
     let dir = tempfile::tempdir().expect("a directory");
+    if is_overlay_that_lacks(dir.path(), "attributes of directories in a listing") {
+        return;
+    }
     let made = |path: &str| dir.path().join(path);
     std::fs::create_dir_all(made("d/below/deep")).expect("made");
     std::fs::write(made("d/file"), "content").expect("written");

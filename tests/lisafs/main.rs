@@ -22,6 +22,8 @@ mod ledger;
 mod listed;
 #[path = "../kit/messages.rs"]
 mod messages;
+#[path = "../kit/overlayfs.rs"]
+mod overlayfs;
 mod queue;
 mod rpcs;
 #[path = "../interop/runsc.rs"]

@@ -2,6 +2,7 @@
 
 use crate::kit::{self, CREATE, READ, WRITE};
 use crate::messages::without_closing;
+use crate::overlayfs::is_overlay_that_lacks;
 use crate::runsc::Runsc;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -231,6 +232,9 @@ fn operations_over_our_own_server_cost_what_they_must() {
     for policy in [CachePolicy::Exclusive, CachePolicy::Shared] {
         run_in_time(|| {
             let dir = tempfile::tempdir().expect("a directory");
+            if is_overlay_that_lacks(dir.path(), "announced attributes of directories") {
+                return Vec::new();
+            }
             make_tree(dir.path());
             let (_server, ours) = crate::subjects::serve(dir.path());
             run(&Guest::new(ours, policy), OWN, policy)

@@ -10,6 +10,8 @@ mod killed;
 mod kit;
 #[path = "../kit/messages.rs"]
 mod messages;
+#[path = "../kit/overlayfs.rs"]
+mod overlayfs;
 mod random;
 #[path = "../kit/serving.rs"]
 mod serving;

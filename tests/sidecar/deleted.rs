@@ -1,6 +1,7 @@
 //! What has lost its name, or has another: those who refer to it go on.
 
 use crate::gofer::name;
+use crate::overlayfs::is_overlay_that_lacks;
 use crate::subject::{Here, Subject};
 use std::os::unix::fs::MetadataExt as _;
 use wasi_gofer::abi::{Errno, FileType, Mode, OpenFlags, SetStat, SetStatMask, SetStatReport, SetTime, Timespec};
@@ -141,6 +142,9 @@ fn removed_directory_is_told_and_holds_no_new_names() {
 fn file_that_a_rename_replaces_is_as_one_that_is_removed() {
     let mut here = Here::new();
     let root = here.root;
+    if is_overlay_that_lacks(here.dir.path(), "file that is held to write without being copied up") {
+        return here.finish();
+    }
     std::fs::write(here.host("old"), "old").expect("written");
     std::fs::write(here.host("new"), "longer").expect("written");
     let (old, new) = (here.control(&["old"]), here.control(&["new"]));

@@ -16,6 +16,8 @@ mod ids;
 mod lingering;
 mod names;
 mod overlay;
+#[path = "../kit/overlayfs.rs"]
+mod overlayfs;
 #[path = "../kit/own_mounts.rs"]
 mod own_mounts;
 mod programs;

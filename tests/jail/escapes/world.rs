@@ -144,8 +144,8 @@ fn handle_of(file: &str) -> Vec<u8> {
     handle[..4].copy_from_slice(&128u32.to_ne_bytes());
     let (file, mut mount) = (path(file), 0i32);
     let pointer = handle.as_mut_ptr() as usize;
-    let done = call(libc::SYS_name_to_handle_at, &[CWD, at(&file), pointer, &raw mut mount as usize, 0]);
-    done.expect("every local filesystem has handles");
+    // Overlayfs has none: then the way is not shown to lead anywhere.
+    let _ = call(libc::SYS_name_to_handle_at, &[CWD, at(&file), pointer, &raw mut mount as usize, 0]);
     handle
 }
 
