@@ -231,7 +231,7 @@ impl<S: Subject> Fs<S> {
 
     pub(crate) fn mknod(&self, path: &str, kind: NodeKind) -> Result<Stat> {
         let (dir, name) = self.split(path)?;
-        let made = self.run(&[&dir], |call| self.backend().mknod(call, dir.node(), name, kind, Mode::new(0o644)));
+        let made = self.run(&[&dir], |call| self.backend().mknod(call, dir.node(), name, kind, Mode::new(0o600)));
         made.map(|found| found.stat)
     }
 

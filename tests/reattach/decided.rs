@@ -226,7 +226,8 @@ const OUTSIDERS: &[Outsider] = &[
         change: create,
         makes: |new| {
             std::fs::write(new, "").expect("written");
-            std::fs::set_permissions(new, Permissions::from_mode(0o600)).expect("set");
+            // No umask makes that of what is asked for.
+            std::fs::set_permissions(new, Permissions::from_mode(0o700)).expect("set");
         },
     },
     Outsider {
@@ -250,7 +251,7 @@ const OUTSIDERS: &[Outsider] = &[
         change: |dir| dir.create_directory_at(CALL, b"dir/new"),
         makes: |new| {
             std::fs::create_dir(new).expect("made");
-            std::fs::set_permissions(new, Permissions::from_mode(0o700)).expect("set");
+            std::fs::set_permissions(new, Permissions::from_mode(0o500)).expect("set");
         },
     },
     Outsider {

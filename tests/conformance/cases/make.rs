@@ -35,7 +35,7 @@ fn mknod_makes_each_kind<S: Subject>(fs: &Fs<S>) {
     for (number, (kind, file_type)) in kinds.into_iter().enumerate() {
         let path = format!("n{number}");
         let stat = fs.mknod(&path, kind).expect("made");
-        assert_eq!((stat.file_type, stat.size, stat.mode.bits()), (file_type, 0, 0o644));
+        assert_eq!((stat.file_type, stat.size, stat.mode.bits()), (file_type, 0, 0o600));
         assert_eq!(stat.key, fs.stat(&path).expect("there").key);
     }
 }
