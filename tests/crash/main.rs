@@ -101,7 +101,7 @@ fn run(options: &Options, rng: &mut Rng) -> Result<u64, String> {
     let (mut child, mut pipe) = start(dir.path(), options);
     let (mut promises, mut said) = (Promises::new(), Vec::new());
     if options.ending == Ending::Killed {
-        let lines = rng.below(120);
+        let lines = rng.below(240);
         for _ in 0..lines {
             if !hear(&mut pipe, &mut promises, &mut said) {
                 break;
