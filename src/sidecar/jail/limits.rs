@@ -35,7 +35,6 @@ pub(super) fn set(descriptors: u64) -> Result<String, StepError> {
 /// user runs counts. (Root of the initial namespace is bound by no such limit; there the list of system calls is all that
 /// keeps the process from making others.)
 pub(super) fn set_processes(threads: u32, own_users: bool) -> Result<(), StepError> {
-    // Whatever the others are: this is the last time that the kernel can be asked which it is.
     let counts_by_user = is_before(COUNTS_BY_NAMESPACE);
     match most_processes(threads, own_users, counts_by_user)? {
         Some(most) => lower(Resource::Nproc, most, "limit the processes"),

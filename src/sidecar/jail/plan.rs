@@ -8,8 +8,8 @@ use super::{before, capabilities, landlock, limits, root, seccomp};
 use crate::hostfs::{FdBudget, held_path};
 use crate::sidecar::host_uds::HostUds;
 use crate::sync::processors;
-use crate::sys::process;
 use crate::sys::signals::SignalSet;
+use crate::sys::{kernel, process};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
@@ -161,6 +161,8 @@ impl Jail {
         privileged: bool,
         supervisor: &Supervisor,
     ) -> Result<(Jail, Namespaces), StepError> {
+        // Limits and appends go by the kernel's version, which is not to be asked for any more behind the new root.
+        let _ = kernel::is_before((0, 0));
         if privileged {
             steps.attempt(capabilities::leave_groups())?;
         }
