@@ -2,9 +2,9 @@
 
 use super::data::BUFFERS_MAX;
 use super::errno::retry;
+use super::kernel;
 use super::statfs::{is_overlay, statfs};
 use crate::abi::{Errno, Result};
-use crate::sys::kernel;
 use parking_lot::RwLock;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, OFlags, StatxFlags, fcntl_getfl, fcntl_setfl, statx};

@@ -24,6 +24,7 @@ pub(crate) mod errno;
 mod file_fd;
 pub(crate) mod held_path;
 mod host;
+pub(crate) mod kernel;
 pub(crate) mod lineage;
 pub(crate) mod link;
 #[cfg(feature = "sidecar")]

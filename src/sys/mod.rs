@@ -6,7 +6,6 @@
 
 #![allow(unsafe_code, reason = "the one folder that may")]
 
-pub(crate) mod kernel;
 #[cfg(feature = "sidecar")]
 pub(crate) mod mounts;
 #[cfg(feature = "sidecar")]

@@ -1,7 +1,7 @@
 //! Limits of what the process may take.
 
 use super::step::{Step, StepError};
-use crate::sys::kernel::is_before;
+use crate::hostfs::kernel::is_before;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Most descriptors, unless the plan has another number. A quarter of it are control handles, the rest is for what

@@ -5,11 +5,11 @@ use super::namespaces::{self, Namespaces};
 use super::step::{JailMode, Step, StepError, Steps};
 use super::supervise::{self, STOP, Supervisor};
 use super::{before, capabilities, landlock, limits, root, seccomp};
-use crate::hostfs::{FdBudget, held_path};
+use crate::hostfs::{FdBudget, held_path, kernel};
 use crate::sidecar::host_uds::HostUds;
 use crate::sync::processors;
+use crate::sys::process;
 use crate::sys::signals::SignalSet;
-use crate::sys::{kernel, process};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
