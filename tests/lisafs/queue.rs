@@ -1,7 +1,6 @@
 //! The change queue of a server of our own: what is known is known without asking.
 
-use crate::messages::without_closing;
-use crate::overlayfs::is_overlay_that_lacks;
+use crate::messages::{directories_are_silent, without_closing};
 use crate::subjects::{Start as _, serve};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -171,11 +170,7 @@ fn stat_of_an_open_file_by_its_name_takes_no_message_and_is_never_old() {
     let file = guest.root.open_at(CALL, b"a/b/f", how).expect("opened");
     (0..4).for_each(|_| assert_eq!(look(&guest.root), Ok((1, 0o640, 1))));
     let warm = guest.messages(|root| (0..100).for_each(|_| assert_eq!(look(root), Ok((1, 0o640, 1)))));
-    if guest.gofer.stats()[0].fs.watches == 0 {
-        eprintln!("the test directory's filesystem announces nothing: SKIPPED");
-        return;
-    }
-    if is_overlay_that_lacks(guest.dir.path(), "announced attributes of directories") {
+    if directories_are_silent(&guest.gofer, guest.dir.path()) {
         return;
     }
     assert_eq!(warm, 0, "{}", guest.counts);
@@ -220,13 +215,7 @@ fn warm_look_ups_of_directories_and_missing_names_take_no_message_and_are_never_
         assert_eq!(look(&guest.root), (true, false));
     }
     let warm = guest.messages(|root| (0..100).for_each(|_| assert_eq!(look(root), (true, false))));
-    let offered = guest.gofer.stats()[0].fs.watches > 0;
-    if !offered {
-        // Else this shows nothing.
-        eprintln!("the test directory's filesystem announces nothing: SKIPPED");
-        return;
-    }
-    if is_overlay_that_lacks(guest.dir.path(), "announced attributes of directories") {
+    if directories_are_silent(&guest.gofer, guest.dir.path()) {
         return;
     }
     assert_eq!(warm, 0, "{}", guest.counts);
