@@ -82,7 +82,8 @@ debian_closure() {
     done
 }
 
-# debian_unpack STATE ROOT PACKAGE...: downloads the packages and unpacks them into ROOT.
+# debian_unpack STATE ROOT PACKAGE...: downloads the packages and unpacks them into ROOT, but for what is there to be
+# read. Where that fails, nothing of it stays: the usual cause is a full disk.
 debian_unpack() {
     local state=$1 root=$2 deb
     shift 2
@@ -90,11 +91,14 @@ debian_unpack() {
     mkdir -p "$state/debs" "$root" || return 1
     say "fetching $# packages"
     (cd "$state/debs" && apt-get "${DEBIAN_APT[@]}" download "$@" >"$state/download.log" 2>&1) \
-        || { cat "$state/download.log" >&2; say "apt-get download failed for: $*"; return 1; }
+        || { cat "$state/download.log" >&2; rm -rf "$state/debs"; say "apt-get download failed for: $*"; return 1; }
     for deb in "$state/debs"/*.deb; do
-        dpkg-deb -x "$deb" "$root" || { say "cannot unpack ${deb##*/}"; return 1; }
+        dpkg-deb --fsys-tarfile "$deb" \
+            | tar -x -C "$root" --exclude=./usr/share/{doc,info,lintian,locale,man} \
+            || { say "cannot unpack ${deb##*/}"; rm -rf "$root" "$state/debs"; return 1; }
+        rm "$deb"
     done
-    rm -rf "$state/debs"
+    rmdir "$state/debs"
 }
 
 # debian_source STATE DIR PACKAGE: the source package, unpacked and with Debian's patches, in DIR/PACKAGE.
