@@ -95,7 +95,7 @@ impl GoferFs {
             tree: Sharded::new(tree),
             inodes,
             flights: Flights::default(),
-            watches: Watches::new(coherence.watches(), capabilities.queue_pays_after),
+            watches: Watches::new(coherence.watches(), options.queue_after.unwrap_or(capabilities.queue_pays_after)),
             idle: IdleHandles::new(options.idle_handle_limit),
             renames: RankedMutex::new(()),
             pins: RankedMutex::new(()),

@@ -130,6 +130,11 @@ pub struct FsOptions {
     /// Most directories that `Shared` and `None` have the backend's change queue watch, where it offers one (default
     /// 8,192; 0 watches none): what is watched is answered from the cache once the queue is seen to be empty.
     pub watches: usize,
+    /// How often a directory must have been wanted to be watched before there is a queue at all (`None`, the default: as
+    /// the backend says, [`Capabilities::queue_pays_after`](crate::backend::Capabilities)). Each time stands for one
+    /// question to the backend or more. The end of a queue takes the kernel milliseconds, and a process that ends with its
+    /// guest waits for them; one that lives on does not.
+    pub queue_after: Option<u32>,
 }
 
 impl Default for FsOptions {
@@ -151,6 +156,7 @@ impl Default for FsOptions {
             writeback: Duration::from_secs(1),
             atime: AtimePolicy::default(),
             watches: 8_192,
+            queue_after: None,
         }
     }
 }

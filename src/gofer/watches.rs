@@ -97,6 +97,13 @@ impl Watches {
         self.queue.get_or_init(make).as_ref()
     }
 
+    /// Counts what was asked beside wants, as much as `weight` of them.
+    pub(crate) fn cost(&self, weight: u32) {
+        if self.queue.get().is_none() {
+            self.wanted.fetch_add(weight, Ordering::Relaxed);
+        }
+    }
+
     /// The queue, if there is one by now.
     pub(crate) fn queue(&self) -> Option<&ErasedQueue> {
         self.queue.get()?.as_ref()

@@ -123,7 +123,8 @@ impl Run {
         let writer = Writer::start(&scene, seed);
         board.wait_until_ready(&writer);
         let mut builder = Gofer::builder();
-        let options = MountOptions { read_only: false, fs: self.options.clone() };
+        let fs = FsOptions { queue_after: Some(0), ..self.options.clone() };
+        let options = MountOptions { read_only: false, fs };
         let (mut server, mut cutter) = (None, None);
         let checks = Arc::new(AtomicU64::new(0));
         if self.over_sidecar {
@@ -143,7 +144,7 @@ impl Run {
                 builder.mount("/", LisaFs::connect(connect(), LisaFsOptions::default()).expect("mounted"), options);
             }
         } else {
-            let backend = DirectFs::open_ambient(scene.tree()).expect("opened").queue_after(0);
+            let backend = DirectFs::open_ambient(scene.tree()).expect("opened");
             builder.mount("/", backend, options);
         }
         let gofer = builder.build().expect("mounted");

@@ -110,9 +110,9 @@ fn lisafs(setup: &Setup, dir: &TempDir) -> (Box<dyn Any>, LisaFs) {
     (server, LisaFs::connect(ours, options).expect("mounted"))
 }
 
-/// The host directory, watched from the first time that it is worth it.
+/// The host directory.
 fn direct(setup: &Setup, dir: &TempDir) -> DirectFs {
-    let backend = DirectFs::open_ambient(dir.path()).expect("a directory").queue_after(0);
+    let backend = DirectFs::open_ambient(dir.path()).expect("a directory");
     match setup.fds {
         Some(fds) => backend.with_budget(FdBudget::new(fds)),
         None => backend,
@@ -139,7 +139,9 @@ impl World {
             }
         }
         let mut builder = Gofer::builder();
-        let options = MountOptions { read_only: false, fs: setup.options.clone() };
+        // Watched from the first time that it is worth it.
+        let fs = FsOptions { queue_after: Some(0), ..setup.options.clone() };
+        let options = MountOptions { read_only: false, fs };
         let mut server = None;
         match setup.source {
             Source::Lisafs | Source::Gvisor => {

@@ -123,7 +123,15 @@ pub(crate) fn stat_file(path: &str, times: u32) -> String {
         "(call $path_filestat_get (i32.const 3) (i32.const 1) (i32.const 1024) (i32.const {}) (i32.const 2048))",
         path.len()
     );
-    let before = format!("(drop {stat})").repeat(times as usize - 1);
+    let before = match times - 1 {
+        0 => String::new(),
+        more => format!(
+            "(loop $again
+               (drop {stat})
+               (i32.store (i32.const 4096) (i32.add (i32.load (i32.const 4096)) (i32.const 1)))
+               (br_if $again (i32.lt_u (i32.load (i32.const 4096)) (i32.const {more}))))"
+        ),
+    };
     start_with_path(path, &format!("{before} (call $check {stat})"))
 }
 

@@ -2,6 +2,9 @@
 
 use super::{Done, Place, guests};
 use serde_json::Value;
+use wasi_gofer::DirectFs;
+use wasi_gofer::abi::Call;
+use wasi_gofer::backend::Backend;
 
 fn numbers(report: &Value, pointer: &str) -> u64 {
     report.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("no {pointer} in {report}"))
@@ -58,6 +61,36 @@ fn stats_count_hits_misses_and_revalidations() {
         assert_eq!(numbers(mount, "/lookups/misses"), 1, "{report}");
         assert_eq!(numbers(mount, "/lookups/hits"), 9, "{report}");
         assert_eq!(numbers(mount, "/revalidations"), revalidations, "{report}");
+    }
+}
+
+/// Whether the kernel announces what changes in the directory of the tests.
+fn announces(place: &Place) -> bool {
+    let backend = DirectFs::open_ambient(place.dir("announced")).expect("a directory");
+    let root = backend.root(&Call::WAITING).expect("its root").node;
+    backend.change_queue().is_some_and(|queue| queue.watch(&Call::WAITING, &root).is_ok())
+}
+
+#[test]
+fn run_asks_for_a_queue_once_it_asked_as_much_as_the_end_of_one_costs() {
+    let place = Place::new();
+    place.file("data/a.txt", "12345");
+    let announces = announces(&place);
+    for (backend, few, many) in [("directfs", 16_000, 34_000), ("lisafs", 4_000, 8_400)] {
+        for (times, is_worth_it) in [(few, false), (many, true)] {
+            place.file("app.wat", guests::stat_file("a.txt", times));
+            let mount = format!("--mount=type={backend},src=data,dst=/data");
+            let report = report(place.run(&["--stats", &mount, "app.wat"]).is(0, ""));
+            let queue = ["/queue/watches", "/queue/answers"].map(|field| numbers(&report["mounts"][0], field));
+            if is_worth_it && announces {
+                assert!(queue[0] == 1 && queue[1] > 0, "{backend}, {times} times: {report}");
+            } else {
+                assert_eq!(queue, [0, 0], "{backend}, {times} times: {report}");
+            }
+        }
+    }
+    if !announces {
+        eprintln!("the queue of a run that is worth it: SKIPPED, the test directory's filesystem offers none");
     }
 }
 

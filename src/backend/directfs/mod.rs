@@ -45,11 +45,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The end of an inotify instance that had a watch takes some 8 ms (Linux 6.18), in which its marks are given up: a guest
-/// that looks at a few names twice is over before it would have gained as much. Each time that a watch is wanted, two
-/// questions or more were asked that it would have spared.
-const QUEUE_AFTER: u32 = 128;
-
 /// The backend of a host directory or file. See the [module](self).
 #[derive(Debug)]
 pub struct DirectFs {
@@ -62,7 +57,6 @@ pub struct DirectFs {
     /// Whether its filesystem may make callers wait for a peer.
     blocking: bool,
     /// How often a cache must want a watch before there is a queue.
-    queue_after: u32,
     /// Holds the flock of the tree.
     lock: Mutex<Option<OwnedFd>>,
 }
@@ -106,7 +100,6 @@ impl DirectFs {
             root_key: root.key,
             host,
             blocking: false,
-            queue_after: QUEUE_AFTER,
             lock: Mutex::new(None),
         })
     }
@@ -123,15 +116,6 @@ impl DirectFs {
     #[must_use]
     pub fn assume_blocking(mut self, blocking: bool) -> DirectFs {
         self.blocking = blocking;
-        self
-    }
-
-    /// How often a cache must want to watch a directory before it asks for a change queue (128 unless this says
-    /// otherwise): the end of a queue takes milliseconds, for which a short-lived guest waits in vain. 0 for a mount that
-    /// is known to live.
-    #[must_use]
-    pub fn queue_after(mut self, wants: u32) -> DirectFs {
-        self.queue_after = wants;
         self
     }
 

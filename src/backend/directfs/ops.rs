@@ -17,6 +17,11 @@ use crate::hostfs::{
 use rustix::fd::AsFd;
 use std::sync::Arc;
 
+/// The end of an inotify instance that had a watch takes some 8 ms (Linux 6.18), in which its marks are given up. A few
+/// are kept for later mounts, and a process that lives pays for one once; a mount that looks at a few names twice is to
+/// need none.
+const QUEUE_AFTER: u32 = 128;
+
 impl Backend for DirectFs {
     type Node = DirectNode;
     type Handle = DirectHandle;
@@ -34,7 +39,7 @@ impl Backend for DirectFs {
             stale_handles: self.keys() == Keys::WithoutBirth,
             confirms_name_at_open: true,
             handles_end_by_drop: true,
-            queue_pays_after: self.queue_after,
+            queue_pays_after: QUEUE_AFTER,
         }
     }
 

@@ -25,8 +25,11 @@ pub enum Listing {
 /// How often the change queue is tried before a directory is read.
 const QUEUE_TRIES: usize = 3;
 
-/// What a listing costs, in questions about names: four system calls at least, and the entries.
+/// What a listing costs beside its entries, in wants of a watch: four system calls at least.
 const LIST_WEIGHT: u32 = 8;
+
+/// Entries of a listing that cost what one want stands for.
+const LIST_WANT: usize = 4;
 
 /// Largest part of a list that an open directory is given once the lists of others take what they may together.
 const PART_BYTES: usize = 16 << 10;
@@ -83,6 +86,9 @@ impl GoferFs {
             tree.generation(dir.id())
         };
         let (list, next) = self.read_list(call, dir, 0)?;
+        if self.watches.enabled() {
+            self.watches.cost(u32::try_from(list.len() / LIST_WANT).unwrap_or(u32::MAX));
+        }
         if next.is_some() {
             return Ok(Listing::Part { list, next });
         }
