@@ -121,9 +121,15 @@ pub(crate) struct Guest<T: 'static> {
     runsc: Option<Runsc>,
 }
 
-/// Mounts `root` and nothing else, with the defaults of a policy.
+/// The defaults of a policy, on a mount that is as after a while: directories are watched once it is worth it for them,
+/// without a sample's guest having asked for as long as the end of a queue takes.
+pub(crate) fn options(policy: CachePolicy) -> FsOptions {
+    FsOptions { queue_after: Some(0), ..FsOptions::with_policy(policy) }
+}
+
+/// Mounts `root` and nothing else, as [`options`] says.
 pub(crate) fn mount(root: &Path, policy: CachePolicy) -> Result<Gofer> {
-    mount_with(root, FsOptions::with_policy(policy))
+    mount_with(root, options(policy))
 }
 
 fn mount_with(root: &Path, fs: FsOptions) -> Result<Gofer> {
@@ -167,7 +173,7 @@ pub(crate) struct GuestSubject<T: 'static> {
 
 /// Ours, in a policy.
 pub(crate) fn ours(program: &Program, root: &Path, policy: CachePolicy) -> GuestSubject<GoferP1Ctx> {
-    ours_with(program, root, format!("directfs/{policy}"), FsOptions::with_policy(policy))
+    ours_with(program, root, format!("directfs/{policy}"), options(policy))
 }
 
 /// Ours, asking the directory before each use of what is cached: no directory is watched.
@@ -179,7 +185,7 @@ pub(crate) fn ours_unwatched(program: &Program, root: &Path) -> GuestSubject<Gof
 /// Ours, over a sidecar in its jail.
 pub(crate) fn ours_over_sidecar(program: &Program, root: &Path, policy: CachePolicy) -> GuestSubject<GoferP1Ctx> {
     let (program, own_root) = (program.clone(), root.to_owned());
-    let fs = FsOptions::with_policy(policy);
+    let fs = options(policy);
     GuestSubject {
         name: format!("lisafs/{policy}"),
         options: format!("add_to_linker_sync, bind(memory), wasi-gofer-sidecar, {fs:?}"),
@@ -196,7 +202,7 @@ pub(crate) fn ours_over_sidecar(program: &Program, root: &Path, policy: CachePol
 /// Ours, over gVisor's gofer.
 pub(crate) fn ours_over_gvisor(program: &Program, root: &Path, policy: CachePolicy) -> GuestSubject<GoferP1Ctx> {
     let (program, own_root) = (program.clone(), root.to_owned());
-    let fs = FsOptions::with_policy(policy);
+    let fs = options(policy);
     GuestSubject {
         name: format!("lisafs-gvisor/{policy}"),
         options: format!("add_to_linker_sync, bind(memory), runsc gofer, {fs:?}"),
@@ -364,7 +370,7 @@ impl<T: Send + 'static> Guest<T> {
                 self.turns(&every_page, fd, 2 * (mib << 20) / PAGE).map(drop)?;
             }
             Op::PwriteInTurn { mib } => self.turns(&plan, fd, (mib << 20) / PAGE).map(drop)?,
-            _ => self.turns(&plan, fd, 1 + n / 20).map(drop)?,
+            _ => self.turns(&plan, fd, subjects::warm_up(n)).map(drop)?,
         }
         let time = self.turns(&plan, fd, n)?;
         self.finish(fd)?;

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! All subjects run the same module (`guest.wat`) with the same engine on the same thread over the same files; each
-//! sample mounts them anew and warms up before it looks at the clock, so caches are warm; but for the rows of whole
+//! sample mounts them anew and warms up before it looks at the clock, so caches are warm, and directories watched where
+//! that is the policy's (`FsOptions::queue_after` is 0: as on a mount that has lived for a while); but for the rows of whole
 //! files (`seq-`), where a sample is one file over a cache that is empty. Before an operation is timed
 //! each subject does it once, and its errno and bytes are compared with those of the system calls. Then the subjects
 //! take turns, in each round another first; a ratio is the median of the rounds' own ratios, so that a noisy neighbour

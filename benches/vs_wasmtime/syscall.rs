@@ -291,7 +291,7 @@ impl Subject for Syscall {
 
     fn run(&mut self, op: Op, n: u32) -> Result<Duration> {
         fixture::ready(&self.root, op)?;
-        let warm = if op.is_whole_file() { 0 } else { 1 + n / 20 };
+        let warm = if op.is_whole_file() { 0 } else { subjects::warm_up(n) };
         self.prepare(op)?.turns(op, (warm, n))
     }
 }

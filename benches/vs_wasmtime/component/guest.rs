@@ -1,14 +1,15 @@
 //! Subjects that run the guest. All are linked and called asynchronously, as wasmtime's command does it.
 
 use super::text::{PATH_AT, Program, RETURNED_AT};
-use crate::subjects::Subject;
+use crate::guest::options;
+use crate::subjects::{Subject, warm_up};
 use anyhow::{Context, Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use wasi_gofer::component::{GoferComponentCtx, GoferCtxView, GoferView};
-use wasi_gofer::{CachePolicy, FsOptions, Gofer, MountOptions};
+use wasi_gofer::{CachePolicy, Gofer, MountOptions};
 use wasmtime::Store;
 use wasmtime::component::{ComponentNamedList, Instance, Lift, Linker, Lower, ResourceTable};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -55,9 +56,6 @@ pub(crate) struct Plan {
 
 /// An operation that a guest does in a loop.
 pub(crate) trait Looped: Copy {
-    /// How many turns warm up, at least.
-    const WARM_UP: u32;
-
     /// How it calls the guest.
     fn plan(self) -> Plan;
 
@@ -198,7 +196,7 @@ pub(crate) fn ours(
     policy: CachePolicy,
 ) -> Result<GuestSubject> {
     let (runtime, program) = (runtime()?, program.clone());
-    let fs = FsOptions::with_policy(policy);
+    let fs = options(policy);
     Ok(GuestSubject {
         name: format!("directfs/{policy}"),
         options: format!("{added}, {fs:?}"),
@@ -267,7 +265,7 @@ impl<O: Looped> Subject<O> for GuestSubject {
     fn run(&mut self, op: O, n: u32) -> Result<Duration> {
         let plan = op.plan();
         let (mut guest, fd) = self.started(op, &plan)?;
-        guest.turns(&plan, fd, O::WARM_UP + n / 20).with_context(|| self.name.clone())?;
+        guest.turns(&plan, fd, warm_up(n)).with_context(|| self.name.clone())?;
         let time = guest.turns(&plan, fd, n)?;
         guest.end()?;
         Ok(time)

@@ -17,8 +17,6 @@ const WRITE: u32 = 2;
 const ADDED: &str = "add_to_linker_async";
 
 impl Looped for Op {
-    const WARM_UP: u32 = 1;
-
     fn plan(self) -> Plan {
         let path = u32::try_from(self.path().len()).unwrap_or(0);
         let (function, opens, len, expected) = match self {

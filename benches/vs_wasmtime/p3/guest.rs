@@ -14,9 +14,6 @@ const READ: u32 = 1;
 const ADDED: &str = "add_to_linker";
 
 impl Looped for Op {
-    /// Twice: what is read in order for the first time may pass a cache by.
-    const WARM_UP: u32 = 2;
-
     fn plan(self) -> Plan {
         let path = self.path();
         let (function, opens, args) = match self {
