@@ -101,7 +101,12 @@ impl Inside {
             .spawn()?;
         let options = format!("runsc {platform} {}", flags.join(" "));
         let (input, output) = (Some(input), BufReader::new(output));
-        Ok(Inside { name: name.to_owned(), options, input, output, running: Running::Run(child), _dir: dir })
+        let mut inside =
+            Inside { name: name.to_owned(), options, input, output, running: Running::Run(child), _dir: dir };
+        // Until then it makes the directories that it mounts upon, as the next one does over the same files; and one that
+        // takes them for its own does not see them come.
+        inside.observe(Op::PathFilestatGet { path: "missing.txt", missing: true })?;
+        Ok(inside)
     }
 
     /// Over a server of ours, in this process.
