@@ -66,6 +66,7 @@ int main(void) {
       if (op == 'p') hex(buf, len);
       printf("%s\n", failed ? " failed" : "");
     } else {
+      /* As many to warm up as all subjects have: `warm_up` of subjects.rs. */
       for (long i = 0; i < 3 + n / 20; i++) failed |= once(op, path, fd, len, 0);
       long long start = now();
       for (long i = 0; i < n; i++) failed |= once(op, path, fd, len, 0);

@@ -89,15 +89,15 @@ impl Watches {
         self.limit.load(Ordering::Relaxed) > 0 && !matches!(self.queue.get(), Some(None))
     }
 
-    /// The queue, which `make` makes if there is none yet and one is worth its cost by now. A want counts for `weight`.
-    pub(crate) fn queue_or(&self, weight: u32, make: impl FnOnce() -> Option<ErasedQueue>) -> Option<&ErasedQueue> {
-        if self.queue.get().is_none() && self.wanted.fetch_add(weight, Ordering::Relaxed) < self.pays_after {
+    /// The queue, which `make` makes if there is none yet and one is worth its cost by now. That it is wanted is counted.
+    pub(crate) fn queue_or(&self, make: impl FnOnce() -> Option<ErasedQueue>) -> Option<&ErasedQueue> {
+        if self.queue.get().is_none() && self.wanted.fetch_add(1, Ordering::Relaxed) < self.pays_after {
             return None;
         }
         self.queue.get_or_init(make).as_ref()
     }
 
-    /// Counts what was asked beside wants, as much as `weight` of them.
+    /// Counts what was asked and cost as much as `weight` wants stand for.
     pub(crate) fn cost(&self, weight: u32) {
         if self.queue.get().is_none() {
             self.wanted.fetch_add(weight, Ordering::Relaxed);

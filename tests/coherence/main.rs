@@ -5,6 +5,8 @@
 //! a run's draws, `COHERENCE_DIR` is where the tree is made. What is skipped is said on stderr.
 
 mod aio;
+#[path = "../kit/announces.rs"]
+mod announces;
 mod board;
 mod cut;
 #[path = "../kit/mod.rs"]

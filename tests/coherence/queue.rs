@@ -1,5 +1,6 @@
 //! The queue of a host directory, and whether there is one where the tests are.
 
+use crate::announces::announces;
 use crate::subject::Scene;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -10,10 +11,7 @@ use wasi_gofer::backend::{Backend, Change, ChangeQueue};
 
 /// Whether the test directory can be watched.
 pub(crate) fn is_offered() -> bool {
-    let scene = Scene::new();
-    let backend = DirectFs::open_ambient(scene.path()).expect("a directory");
-    let root = backend.root(&Call::WAITING).expect("its root").node;
-    backend.change_queue().is_some_and(|queue| queue.watch(&Call::WAITING, &root).is_ok())
+    announces(Scene::new().path())
 }
 
 /// What comes out of a queue, in words.

@@ -1,5 +1,7 @@
 //! The built command, run as a user runs it.
 
+#[path = "../../../tests/kit/announces.rs"]
+mod announces;
 mod away;
 mod bad_input;
 mod components;

@@ -1,10 +1,8 @@
 //! The `--stats` report.
 
+use super::announces::announces;
 use super::{Done, Place, guests};
 use serde_json::Value;
-use wasi_gofer::DirectFs;
-use wasi_gofer::abi::Call;
-use wasi_gofer::backend::Backend;
 
 fn numbers(report: &Value, pointer: &str) -> u64 {
     report.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("no {pointer} in {report}"))
@@ -64,18 +62,11 @@ fn stats_count_hits_misses_and_revalidations() {
     }
 }
 
-/// Whether the kernel announces what changes in the directory of the tests.
-fn announces(place: &Place) -> bool {
-    let backend = DirectFs::open_ambient(place.dir("announced")).expect("a directory");
-    let root = backend.root(&Call::WAITING).expect("its root").node;
-    backend.change_queue().is_some_and(|queue| queue.watch(&Call::WAITING, &root).is_ok())
-}
-
 #[test]
 fn run_asks_for_a_queue_once_it_asked_as_much_as_the_end_of_one_costs() {
     let place = Place::new();
     place.file("data/a.txt", "12345");
-    let announces = announces(&place);
+    let announces = announces(&place.path("data"));
     for (backend, few, many) in [("directfs", 16_000, 34_000), ("lisafs", 4_000, 8_400)] {
         for (times, is_worth_it) in [(few, false), (many, true)] {
             place.file("app.wat", guests::stat_file("a.txt", times));

@@ -56,7 +56,6 @@ pub struct DirectFs {
     host: Host,
     /// Whether its filesystem may make callers wait for a peer.
     blocking: bool,
-    /// How often a cache must want a watch before there is a queue.
     /// Holds the flock of the tree.
     lock: Mutex<Option<OwnedFd>>,
 }

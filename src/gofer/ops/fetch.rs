@@ -25,7 +25,7 @@ impl GoferFs {
         let Some(_ticket) = self.flights.board(call, dir, *first)? else { return Ok(None) };
         // Before the question: what is announced from now on concerns its answer.
         if self.watches.enabled() && self.tree.read().warm(dir.index) {
-            self.take_watch(call, dir, 1);
+            self.take_watch(call, dir);
         }
         let (generation, inode) = {
             let tree = self.tree.read();

@@ -25,8 +25,8 @@ pub enum Listing {
 /// How often the change queue is tried before a directory is read.
 const QUEUE_TRIES: usize = 3;
 
-/// What a listing costs beside its entries, in wants of a watch: four system calls at least.
-const LIST_WEIGHT: u32 = 8;
+/// What a listing costs beside its entries and its want of a watch, in such wants: four system calls at least.
+const LIST_WEIGHT: usize = 7;
 
 /// Entries of a listing that cost what one want stands for.
 const LIST_WANT: usize = 4;
@@ -86,9 +86,7 @@ impl GoferFs {
             tree.generation(dir.id())
         };
         let (list, next) = self.read_list(call, dir, 0)?;
-        if self.watches.enabled() {
-            self.watches.cost(u32::try_from(list.len() / LIST_WANT).unwrap_or(u32::MAX));
-        }
+        self.watches.cost(u32::try_from(LIST_WEIGHT + list.len() / LIST_WANT).unwrap_or(u32::MAX));
         if next.is_some() {
             return Ok(Listing::Part { list, next });
         }
@@ -116,7 +114,7 @@ impl GoferFs {
                 (list, hot)
             };
             if hot {
-                self.take_watch(call, dir.id(), LIST_WEIGHT);
+                self.take_watch(call, dir.id());
                 return None;
             }
             let list = list?;

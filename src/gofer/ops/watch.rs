@@ -144,12 +144,12 @@ impl GoferFs {
     /// Watches directories that were asked about often; true when one is watched now that was not.
     pub(super) fn take_watches(&self, call: &Call, hot: &[DentryId]) -> bool {
         // No short circuit: each is to be watched.
-        hot.iter().filter(|dir| self.take_watch(call, **dir, 1)).count() > 0
+        hot.iter().filter(|dir| self.take_watch(call, **dir)).count() > 0
     }
 
-    /// Watches a directory, where what was asked about it cost as much as `weight` names.
-    pub(super) fn take_watch(&self, call: &Call, dir: DentryId, weight: u32) -> bool {
-        let queue = self.watches.queue_or(weight, || self.backend().change_queue());
+    /// Watches a directory; true when it is watched now and was not.
+    pub(super) fn take_watch(&self, call: &Call, dir: DentryId) -> bool {
+        let queue = self.watches.queue_or(|| self.backend().change_queue());
         let Some(queue) = queue else { return false };
         let inode = {
             let tree = self.tree.read();
